@@ -1,0 +1,46 @@
+"""What all tests share: the corpus of real payloads, the reference tables, and a real Kafka."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def missing(sentence):
+    """Skip, or fail where the run demands everything (`AMI_REQUIRE=1`, set by `.ci/run`)."""
+    if os.environ.get("AMI_REQUIRE") == "1":
+        pytest.fail(sentence)
+    pytest.skip(sentence)
+
+
+@pytest.fixture(scope="session")
+def require():
+    """Give the function that skips with a sentence, or fails where everything is demanded."""
+    return missing
+
+
+@pytest.fixture(scope="session")
+def corpus_dir():
+    """Directory of the third-party payloads (`AMI_CORPUS`, or shared/corpus beside the checkout)."""
+    path = Path(os.environ.get("AMI_CORPUS", ROOT.parent / "shared" / "corpus"))
+    if not (path / "vectors.jsonl").is_file():
+        missing(f"the corpus of real payloads is not at {path}; set AMI_CORPUS to where it is")
+    return path
+
+
+@pytest.fixture(scope="session")
+def corpus(corpus_dir):
+    """The vectors of the corpus, in file order."""
+    return [json.loads(line) for line in (corpus_dir / "vectors.jsonl").read_text().splitlines()]
+
+
+@pytest.fixture(scope="session")
+def reference_dir(corpus_dir):
+    """Directory of the reference tables, beside the corpus."""
+    path = corpus_dir.parent / "reference"
+    if not (path / "obis_map.csv").is_file():
+        missing(f"the reference tables are not at {path}")
+    return path
