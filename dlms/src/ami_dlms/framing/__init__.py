@@ -1,0 +1,8 @@
+"""Framing: wrapper, HDLC, M-Bus and P1 octets to APDUs, incrementally, with every octet accounted for."""
+
+from __future__ import annotations
+
+from ami_dlms.framing.assembler import Assembler, unframe
+from ami_dlms.framing.message import Framing, Message
+
+__all__ = ["Assembler", "Framing", "Message", "unframe"]
