@@ -44,3 +44,33 @@ def reference_dir(corpus_dir):
     if not (path / "obis_map.csv").is_file():
         missing(f"the reference tables are not at {path}")
     return path
+
+
+@pytest.fixture(scope="session")
+def kafka_bootstrap(tmp_path_factory):
+    """Address of a real Kafka, shared: use topics and groups of your own."""
+    yield from _real_kafka(tmp_path_factory.mktemp("kafka"))
+
+
+@pytest.fixture(scope="module")
+def own_kafka(tmp_path_factory):
+    """Address of a real Kafka of this module's own, where the topics have their real names."""
+    from ami_kafka.broker import LocalBroker
+    from ami_kafka.errors import KafkaRoomError
+
+    try:
+        with LocalBroker(tmp_path_factory.mktemp("own-kafka")) as broker:
+            broker.start()
+            yield broker.bootstrap
+    except KafkaRoomError as error:
+        missing(f"no real Kafka: {error}")
+
+
+def _real_kafka(state_dir):
+    from ami_kafka.testing import NoKafka, real_kafka
+
+    try:
+        with real_kafka(state_dir) as bootstrap:
+            yield bootstrap
+    except NoKafka as error:
+        missing(f"no real Kafka: {error}")
