@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: GPL-2.0-only
+package ami.gurux;
+
+import gurux.dlms.GXDLMSConnectionEventArgs;
+import gurux.dlms.GXDateTime;
+import gurux.dlms.ValueEventArgs;
+import gurux.dlms.enums.AccessMode;
+import gurux.dlms.enums.Authentication;
+import gurux.dlms.enums.DataType;
+import gurux.dlms.enums.MethodAccessMode;
+import gurux.dlms.enums.ObjectType;
+import gurux.dlms.enums.Security;
+import gurux.dlms.enums.SourceDiagnostic;
+import gurux.dlms.objects.GXDLMSAssociationLogicalName;
+import gurux.dlms.objects.GXDLMSClock;
+import gurux.dlms.objects.GXDLMSData;
+import gurux.dlms.objects.GXDLMSObject;
+import gurux.dlms.objects.GXDLMSProfileGeneric;
+import gurux.dlms.objects.GXDLMSRegister;
+import gurux.dlms.objects.GXDLMSSecuritySetup;
+import gurux.dlms.objects.enums.SortMethod;
+import gurux.dlms.secure.GXDLMSSecureServer2;
+import java.security.MessageDigest;
+import java.time.ZonedDateTime;
+import java.util.GregorianCalendar;
+import java.util.HashMap;
+import java.util.Map;
+
+/** The server side of one connection: the objects of one logical device, and who may associate. */
+final class Meter extends GXDLMSSecureServer2 {
+    private static final int PUBLIC_CLIENT = 16;
+    private static final int LOGICAL_DEVICE = 1;
+
+    private final Settings settings;
+
+    Meter(Settings settings) {
+        super(true, settings.framing());
+        this.settings = settings;
+        Values values = new Values(settings);
+        setMaxReceivePDUSize(settings.maxPdu());
+        getHdlcSettings().setMaxInfoTX(settings.maxInfo());
+        getHdlcSettings().setMaxInfoRX(settings.maxInfo());
+        getCiphering().setSystemTitle(settings.systemTitle());
+        if (settings.encryptionKey().length != 0) {
+            getCiphering().setBlockCipherKey(settings.encryptionKey());
+            getCiphering().setAuthenticationKey(settings.authenticationKey());
+        }
+
+        GXDLMSAssociationLogicalName association = new GXDLMSAssociationLogicalName();
+        association.setSecret(settings.password());
+        association.getAuthenticationMechanismName().setMechanismId(settings.authentication());
+        getItems().add(association);
+        GXDLMSSecuritySetup security = new GXDLMSSecuritySetup();
+        security.setServerSystemTitle(settings.systemTitle());
+        getItems().add(security);
+
+        getItems().add(text(Values.LOGICAL_DEVICE_NAME, values.logicalDeviceName()));
+        getItems().add(text(Values.SERIAL, values.serial()));
+        getItems().add(number(Values.CLIENT_COUNTER, DataType.UINT32, settings.clientCounter()));
+        GXDLMSClock clock = new GXDLMSClock();
+        getItems().add(clock);
+        GXDLMSData status = number(Values.STATUS, DataType.UINT8, 0);
+        getItems().add(status);
+        Map<String, GXDLMSRegister> registers = new HashMap<>();
+        for (Values.Register each : values.registers()) {
+            GXDLMSRegister register = new GXDLMSRegister(each.obis());
+            register.setDataType(2, each.type());
+            register.setScaler(Math.pow(10, each.scaler()));
+            register.setUnit(each.unit());
+            registers.put(each.obis(), register);
+            getItems().add(register);
+        }
+        getItems().add(profile(values, clock, status, registers));
+        initialize();
+    }
+
+    private static GXDLMSData text(String obis, String value) {
+        GXDLMSData data = new GXDLMSData(obis);
+        data.setDataType(2, DataType.STRING);
+        data.setValue(value);
+        return data;
+    }
+
+    private static GXDLMSData number(String obis, DataType type, long value) {
+        GXDLMSData data = new GXDLMSData(obis);
+        data.setDataType(2, type);
+        data.setValue(value);
+        return data;
+    }
+
+    private static GXDateTime time(ZonedDateTime time) {
+        return new GXDateTime(GregorianCalendar.from(time));
+    }
+
+    private static GXDLMSProfileGeneric profile(
+            Values values, GXDLMSClock clock, GXDLMSData status, Map<String, GXDLMSRegister> registers) {
+        GXDLMSProfileGeneric profile = new GXDLMSProfileGeneric(Values.PROFILE);
+        profile.setCapturePeriod(Values.PERIOD.toSeconds());
+        profile.setSortMethod(SortMethod.FIFO);
+        profile.setSortObject(clock);
+        profile.addCaptureObject(clock, 2, 0);
+        profile.addCaptureObject(status, 2, 0);
+        profile.addCaptureObject(registers.get("1.0.1.8.0.255"), 2, 0);
+        profile.addCaptureObject(registers.get("1.0.2.8.0.255"), 2, 0);
+        for (Values.Row row : values.rows()) {
+            profile.addRow(new Object[] {time(row.stamp()), row.status(), row.imported(), row.exported()});
+        }
+        profile.setProfileEntries(profile.getBuffer().length);
+        profile.setEntriesInUse(profile.getBuffer().length);
+        return profile;
+    }
+
+    private boolean isPublic() {
+        return settings.client() != PUBLIC_CLIENT && getSettings().getClientAddress() == PUBLIC_CLIENT;
+    }
+
+    @Override
+    protected boolean isTarget(int serverAddress, int clientAddress) {
+        return (serverAddress & 0x3FFF) == LOGICAL_DEVICE
+                && (clientAddress == settings.client() || clientAddress == PUBLIC_CLIENT);
+    }
+
+    @Override
+    protected SourceDiagnostic onValidateAuthentication(Authentication authentication, byte[] password) {
+        if (isPublic()) {
+            return authentication == Authentication.NONE ? SourceDiagnostic.NONE : SourceDiagnostic.NOT_RECOGNISED;
+        }
+        if (authentication != settings.authentication()) {
+            return authentication == Authentication.NONE
+                    ? SourceDiagnostic.AUTHENTICATION_REQUIRED
+                    : SourceDiagnostic.NOT_RECOGNISED;
+        }
+        if (authentication == Authentication.LOW && !MessageDigest.isEqual(password, settings.password())) {
+            return SourceDiagnostic.AUTHENTICATION_FAILURE;
+        }
+        return SourceDiagnostic.NONE;
+    }
+
+    /** The library scales what it is given; raw values are put in here, so that they stay exact. */
+    @Override
+    public void onPreRead(ValueEventArgs[] args) {
+        for (ValueEventArgs each : args) {
+            GXDLMSObject target = each.getTarget();
+            if (target instanceof GXDLMSRegister && each.getIndex() == 2) {
+                for (Values.Register register : new Values(settings).registers()) {
+                    if (register.obis().equals(target.getLogicalName())) {
+                        each.setValue(register.raw());
+                        each.setDataType(register.type());
+                        each.setHandled(true);
+                    }
+                }
+            } else if (target instanceof GXDLMSClock clock && each.getIndex() == 2) {
+                clock.setTime(time(ZonedDateTime.now(settings.zone()).withNano(0)));
+            }
+        }
+    }
+
+    @Override
+    protected AccessMode onGetAttributeAccess(ValueEventArgs args) {
+        if (getSettings().getAuthentication().getValue() > Authentication.LOW.getValue()
+                && getCiphering().getSecurity() == Security.NONE
+                && args.getTarget().getObjectType() != ObjectType.ASSOCIATION_LOGICAL_NAME) {
+            return AccessMode.NO_ACCESS;
+        }
+        return AccessMode.READ;
+    }
+
+    @Override
+    protected MethodAccessMode onGetMethodAccess(ValueEventArgs args) {
+        return MethodAccessMode.ACCESS;
+    }
+
+    @Override
+    protected GXDLMSObject onFindObject(ObjectType type, int shortName, String logicalName) {
+        return null;
+    }
+
+    @Override
+    public void onPreGet(ValueEventArgs[] args) {}
+
+    @Override
+    public void onPostGet(ValueEventArgs[] args) {}
+
+    @Override
+    public void onPostRead(ValueEventArgs[] args) {}
+
+    @Override
+    protected void onPreWrite(ValueEventArgs[] args) {}
+
+    @Override
+    protected void onPostWrite(ValueEventArgs[] args) {}
+
+    @Override
+    protected void onPreAction(ValueEventArgs[] args) {}
+
+    @Override
+    protected void onPostAction(ValueEventArgs[] args) {}
+
+    @Override
+    protected void onConnected(GXDLMSConnectionEventArgs args) {}
+
+    @Override
+    protected void onInvalidConnection(GXDLMSConnectionEventArgs args) {}
+
+    @Override
+    protected void onDisconnected(GXDLMSConnectionEventArgs args) {}
+}
