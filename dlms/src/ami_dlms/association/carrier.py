@@ -1,0 +1,90 @@
+"""One interface over both ways to carry APDUs: the wrapper, which has no link to connect, and HDLC."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from ami_dlms.association.settings import ClientSettings
+from ami_dlms.framing import Assembler, Framing, wrapper
+from ami_dlms.link import Connected, Delivered, Disconnected, HdlcLinkClient, LinkEvent, LinkParameters, Transmit
+
+
+class Carrier(Protocol):
+    """Carries a client's APDUs; everything that happens is a link event."""
+
+    def connect(self) -> list[LinkEvent]:
+        """Bring the link up."""
+
+    def send(self, apdu: bytes) -> bytes:
+        """Frame an APDU; return the octets that may go now."""
+
+    def receive(self, data: bytes) -> list[LinkEvent]:
+        """Take octets of the peer."""
+
+    def timeout(self) -> list[LinkEvent]:
+        """Repeat what is unanswered, where the link can do that."""
+
+    def disconnect(self) -> list[LinkEvent]:
+        """Take the link down."""
+
+
+class WrapperCarrier:
+    """APDUs in wrappers. Octets that belong to no wrapper stay with the APDU that follows them."""
+
+    def __init__(self, client: int, server: int) -> None:
+        self._client, self._server = client, server
+        self._assembler = Assembler(Framing.WRAPPER)
+        self._before = b""
+
+    def connect(self) -> list[LinkEvent]:
+        return [Connected(LinkParameters())]
+
+    def send(self, apdu: bytes) -> bytes:
+        return wrapper.encode(apdu, self._client, self._server)
+
+    def receive(self, data: bytes) -> list[LinkEvent]:
+        events: list[LinkEvent] = []
+        for message in self._assembler.receive(data):
+            if not message.apdus:
+                self._before += message.raw
+                continue
+            raw, self._before = self._before + message.raw, b""
+            for apdu in message.apdus:
+                events.append(Delivered(apdu, raw))
+                raw = b""
+        return events
+
+    def timeout(self) -> list[LinkEvent]:
+        return []
+
+    def disconnect(self) -> list[LinkEvent]:
+        return [Disconnected()]
+
+
+class HdlcCarrier:
+    """APDUs over an HDLC link."""
+
+    def __init__(self, client: int, server: int, server_physical: int | None) -> None:
+        self._link = HdlcLinkClient(client, server, server_physical)
+
+    def connect(self) -> list[LinkEvent]:
+        return [Transmit(self._link.connect())]
+
+    def send(self, apdu: bytes) -> bytes:
+        return self._link.send(apdu)
+
+    def receive(self, data: bytes) -> list[LinkEvent]:
+        return self._link.receive(data)
+
+    def timeout(self) -> list[LinkEvent]:
+        return self._link.timeout()
+
+    def disconnect(self) -> list[LinkEvent]:
+        return [Transmit(self._link.disconnect())]
+
+
+def carrier(settings: ClientSettings) -> Carrier:
+    """Return the carrier of the settings' framing."""
+    if settings.framing is Framing.HDLC:
+        return HdlcCarrier(settings.client_sap, settings.server_sap, settings.server_physical)
+    return WrapperCarrier(settings.client_sap, settings.server_sap)

@@ -1,0 +1,69 @@
+"""Selective access to a profile's buffer: by range of values (selector 1) and by entries (selector 2), Blue Book 4.3.6.2.2."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple, Union
+
+from ami_dlms import axdr
+from ami_dlms.apdu import SelectiveAccess
+from ami_dlms.axdr import Data
+from ami_dlms.cosem_time import CosemDateTime
+
+RANGE = 1
+ENTRY = 2
+CLOCK_CLASS = 8
+CLOCK = bytes((0, 0, 1, 0, 0, 255))
+"""0-0:1.0.0.255, the clock of a logical device."""
+
+
+class CaptureObject(NamedTuple):
+    """One column of a profile: an attribute, or one element of it."""
+
+    class_id: int
+    obis: bytes
+    attribute: int = 2
+    data_index: int = 0
+    """0 is the whole attribute, n its nth element."""
+
+    def to_data(self) -> Data:
+        """Return the capture_object_definition."""
+        return axdr.structure(
+            axdr.uint16(self.class_id), axdr.octets(self.obis), axdr.int8(self.attribute), axdr.uint16(self.data_index)
+        )
+
+
+CLOCK_TIME = CaptureObject(CLOCK_CLASS, CLOCK)
+
+Bound = Union[datetime, CosemDateTime, Data]
+"""An end of a range: an aware datetime, a COSEM date-time, or the value of any other column."""
+
+
+def range_descriptor(
+    from_: Bound, to: Bound, *, by: CaptureObject = CLOCK_TIME, columns: Sequence[CaptureObject] = ()
+) -> SelectiveAccess:
+    """Ask for the rows whose column `by` lies between `from_` and `to`, both included; no `columns` means all of them."""
+    return SelectiveAccess(
+        RANGE,
+        axdr.structure(by.to_data(), _bound(from_), _bound(to), axdr.array(*(column.to_data() for column in columns))),
+    )
+
+
+def entry_descriptor(
+    from_entry: int = 1, to_entry: int = 0, *, from_column: int = 1, to_column: int = 0
+) -> SelectiveAccess:
+    """Ask for rows and columns by number, counted from 1 and both ends included; a `to` of 0 means the last one."""
+    return SelectiveAccess(
+        ENTRY,
+        axdr.structure(
+            axdr.uint32(from_entry), axdr.uint32(to_entry), axdr.uint16(from_column), axdr.uint16(to_column)
+        ),
+    )
+
+
+def _bound(value: Bound) -> Data:
+    # Date-times go as octet-string, the form every server takes; tag 25 is newer and rarer.
+    if isinstance(value, datetime):
+        value = CosemDateTime.from_datetime(value)
+    return axdr.octets(value.to_bytes()) if isinstance(value, CosemDateTime) else value
