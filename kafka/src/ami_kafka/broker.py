@@ -222,7 +222,8 @@ class LocalBroker:
         try:
             return str(json.loads(self._record.read_text())["cluster"])
         except FileNotFoundError:
-            return urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+            identity = b"A" + urlsafe_b64encode(uuid.uuid4().bytes)[1:22]  # a leading "-" would be taken for an option
+            return identity.decode()
 
     def _format(self, runtime: java.Java, libraries: Path, nodes: list[Node]) -> None:
         """Prepare the data folders that are not yet."""

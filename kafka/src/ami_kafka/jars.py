@@ -89,7 +89,7 @@ def _fetch(jars: Sequence[Jar], folder: Path, tell: Fraction) -> None:
                 return
     raise JarsUnavailable(
         f"the jars of Kafka {KAFKA_VERSION} could not be fetched ({'; '.join(failures)})",
-        "check the connection to Maven Central (AMI_MAVEN_URL names a mirror), or name another Kafka in KAFKA_BOOTSTRAP",
+        "check the connection to Maven Central (AMI_MAVEN_URL names a mirror), or name a Kafka in KAFKA_BOOTSTRAP",
     )
 
 
@@ -124,8 +124,10 @@ def _with_maven(jars: Sequence[Jar], scratch: Path, folder: Path, tell: Fraction
     done = subprocess.run(  # noqa: S603  fixed arguments
         [
             maven,
-            "-qBf",
-            str(pom),
+            "--quiet",
+            "--batch-mode",
+            "-Dstyle.color=never",
+            f"--file={pom}",
             "dependency:copy-dependencies",
             "-DexcludeTransitive=true",
             f"-DoutputDirectory={scratch}",
