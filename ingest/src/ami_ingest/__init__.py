@@ -1,0 +1,1 @@
+"""The edge agent: reads meters, takes pushes, spools, publishes raw records."""

@@ -1,0 +1,122 @@
+"""Outbound invocation counters that never repeat, whatever happens to the process.
+
+A counter value used twice with one key breaks AES-GCM. So values are reserved in blocks: the end of a block is on disk
+before the first value of it is used, and a new process begins after the last block reserved. A block lost in a crash
+costs nothing: there are 2^32 values. Files are locked, so that an agent and an `ami read` may share one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from ami_dlms.errors import UsageError
+from ami_ingest.errors import CounterError
+
+BLOCK: Final = 1024
+LAST: Final = (1 << 32) - 1
+
+
+class CounterStore:
+    """The counters of one state directory, one file for each (client system title, key)."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def counter(self, system_title: bytes, key: bytes, *, block: int = BLOCK) -> DurableCounter:
+        """Return the counter of a client system title and the key it is used with."""
+        # A digest names the file: the key itself must not appear on disk.
+        digest = hashlib.sha256(b"ami-gateway invocation counter" + key).hexdigest()[:16]
+        return DurableCounter(self._folder / f"{system_title.hex()}-{digest}.json", block=block)
+
+
+class DurableCounter:
+    """One outbound counter; an `ami_dlms` CounterProvider."""
+
+    def __init__(self, path: Path, *, block: int = BLOCK) -> None:
+        self._path = path
+        self._block = block
+        self._next = 0
+        self._end = 0  # exclusive; nothing is reserved at first
+
+    def next(self) -> int:
+        """Return a value never returned before.
+
+        Raises CounterError where the store cannot be written, UsageError where all 2^32 values are used.
+        """
+        if self._next >= self._end:
+            self._reserve(0)
+        value = self._next
+        self._next += 1
+        return value
+
+    def raise_to(self, value: int) -> None:
+        """Return nothing below `value` from now on: the meter has seen larger ones."""
+        if value <= self._next and self._next < self._end:
+            return
+        if value < self._end:
+            self._next = max(self._next, value)
+        else:
+            self._reserve(value)
+
+    def _reserve(self, at_least: int) -> None:
+        try:
+            with self._locked():
+                start = max(self._stored(), at_least)
+                if start > LAST:
+                    raise UsageError("The invocation counter of this key is used up; roll the key of the meter.")
+                end = min(start + self._block, LAST + 1)
+                self._store(end)
+        except OSError as error:
+            reason = error.strerror or type(error).__name__
+            raise CounterError(
+                f"The invocation counter {self._path} cannot be kept ({reason}); make its folder writable: "
+                f"without it a counter could repeat",
+            ) from None
+        self._next, self._end = start, end
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor = os.open(self._path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def _stored(self) -> int:
+        try:
+            text = self._path.read_text(encoding="ascii")
+        except FileNotFoundError:
+            return 0
+        try:
+            value = json.loads(text)["next"]
+        except (ValueError, KeyError, TypeError):
+            value = None
+        if not isinstance(value, int) or not 0 <= value <= LAST + 1:
+            raise CounterError(
+                f'The invocation counter {self._path} is damaged; write {{"next": N}} with N above the meter\'s own '
+                f"counter, or roll the key of the meter",
+            )
+        return value
+
+    def _store(self, value: int) -> None:
+        """Replace the file so that it is old or new after a power failure, never damaged."""
+        draft = self._path.with_suffix(".new")
+        with draft.open("w", encoding="ascii") as file:
+            json.dump({"next": value}, file)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(self._path)
+        folder = os.open(self._path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)

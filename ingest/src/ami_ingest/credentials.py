@@ -1,0 +1,78 @@
+"""The secrets of an association, from a JSON file that nobody else may read."""
+
+from __future__ import annotations
+
+import json
+import stat
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from ami_ingest.errors import ConfigError
+
+_MEMBERS: Final = ("password", "guek", "gak", "client_system_title")
+_KEY_LENGTHS: Final = (16, 32)
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What we need to prove who we are. No secret is ever shown by `repr`."""
+
+    password: bytes | None = field(default=None, repr=False)
+    guek: bytes | None = field(default=None, repr=False)
+    gak: bytes | None = field(default=None, repr=False)
+    client_system_title: bytes | None = None
+
+
+def read_credentials(path: Path) -> Credentials:
+    """Read `{"password", "guek", "gak", "client_system_title"}`; the last three in hex, all optional.
+
+    Raises ConfigError where the file cannot be read, others may read it (mode 600 or stricter is demanded), or a
+    member is wrong. No message holds a value of the file.
+    """
+    try:
+        mode = path.stat().st_mode
+        if stat.S_IMODE(mode) & 0o077:
+            raise ConfigError(
+                f"{path}: others may read this secrets file (mode {stat.S_IMODE(mode):03o}); run: chmod 600 {path}",
+            )
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise ConfigError(f"{path}: the secrets file cannot be read ({reason}); create it with mode 600") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path}: the secrets file is not UTF-8 text; write it as JSON") from None
+    try:
+        members = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ConfigError(
+            f"{path}: line {error.lineno} is not JSON; write an object with any of {', '.join(_MEMBERS)}",
+        ) from None
+    if not isinstance(members, dict):
+        raise ConfigError(f"{path}: the secrets file must be a JSON object; give it any of {', '.join(_MEMBERS)}")
+    unknown = sorted(set(members) - set(_MEMBERS))
+    if unknown:
+        raise ConfigError(f"{path}: unknown key '{unknown[0]}'; known are {', '.join(_MEMBERS)}")
+    password = members.get("password")
+    if password is not None and not isinstance(password, str):
+        raise ConfigError(f"{path}: password must be text; put it in quotes")
+    return Credentials(
+        password=None if password is None else password.encode(),
+        guek=_hex(path, members, "guek", _KEY_LENGTHS),
+        gak=_hex(path, members, "gak", _KEY_LENGTHS),
+        client_system_title=_hex(path, members, "client_system_title", (8,)),
+    )
+
+
+def _hex(path: Path, members: dict[str, object], name: str, lengths: tuple[int, ...]) -> bytes | None:
+    value = members.get(name)
+    if value is None:
+        return None
+    wanted = " or ".join(str(2 * length) for length in lengths)
+    try:
+        octets = bytes.fromhex(value) if isinstance(value, str) else b""
+    except ValueError:
+        octets = b""
+    if len(octets) not in lengths:
+        raise ConfigError(f"{path}: {name} must be {wanted} hexadecimal digits; correct it or leave it out")
+    return octets

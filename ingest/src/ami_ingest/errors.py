@@ -1,0 +1,80 @@
+"""Every error of the edge agent, each one sentence for a person with what to do about it.
+
+    IngestError
+    ├── ConfigError            the configuration or a secrets file is refused
+    ├── EndpointError          an address names no transport we have
+    ├── TargetError            an object to read is written wrongly
+    ├── SpoolError             the spool cannot be opened or written
+    ├── CounterError           the store of invocation counters cannot be used, or a counter is used up
+    ├── FramesError            a file of captured frames cannot be read
+    └── SessionError           talking to a meter failed
+        ├── ConnectionFailed   no connection: refused, no route, name unknown
+        ├── ConnectionClosed   the meter closed while an answer was awaited
+        ├── NoAnswer           silence until the timeout
+        ├── AssociationRejected
+        └── ExchangeFailed     the meter answered what the standard does not allow here, or refused the object
+
+The wording of a session error is stable, so that technicians and log filters can rely on it.
+"""
+
+from __future__ import annotations
+
+
+class IngestError(Exception):
+    """Base of all. `str()` is the sentence."""
+
+
+class ConfigError(IngestError):
+    """A configuration or secrets file is refused; names the file, the key and the remedy."""
+
+
+class EndpointError(IngestError, ValueError):
+    """An address is no endpoint we can open."""
+
+
+class TargetError(IngestError, ValueError):
+    """An object to read is not `OBIS`, `CLASS:OBIS` or `CLASS:OBIS:ATTRIBUTE`."""
+
+
+class SpoolError(IngestError):
+    """The spool cannot be opened or written."""
+
+
+class CounterError(IngestError):
+    """The durable store of invocation counters cannot be used."""
+
+
+class FramesError(IngestError):
+    """A file of captured frames cannot be read."""
+
+
+class SessionError(IngestError):
+    """Talking to a meter failed. `remedy` is what to try."""
+
+    def __init__(self, message: str, remedy: str = "") -> None:
+        super().__init__(message)
+        self.remedy = remedy
+
+
+class ConnectionFailed(SessionError):  # noqa: N818  named for what happened
+    """No connection came about. `code` is the system's error number, 0 where there is none."""
+
+    def __init__(self, message: str, remedy: str, code: int) -> None:
+        super().__init__(message, remedy)
+        self.code = code
+
+
+class ConnectionClosed(SessionError):  # noqa: N818  named for what happened
+    """The meter closed the connection while an answer was awaited."""
+
+
+class NoAnswer(SessionError):  # noqa: N818  named for what happened
+    """The meter said nothing usable until the timeout."""
+
+
+class AssociationRejected(SessionError):  # noqa: N818  named for what happened
+    """The meter refused the association."""
+
+
+class ExchangeFailed(SessionError):  # noqa: N818  named for what happened
+    """The meter answered, but not with what was asked."""

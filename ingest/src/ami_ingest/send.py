@@ -1,0 +1,94 @@
+"""Push captured frames at a listener, as meters would: each message on a connection of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Iterable
+from typing import Final, Literal, NamedTuple
+
+from ami_ingest.endpoint import location
+from ami_ingest.errors import ConnectionFailed
+from ami_ingest.frames import Frames
+
+_CONNECT_S: Final = 10.0
+_DRAIN_S: Final = 10.0
+_MAX_DATAGRAM: Final = 65_000
+
+
+class Sent(NamedTuple):
+    """One message that went out."""
+
+    id: str
+    data: bytes
+    """Exactly the octets sent."""
+
+
+async def send(
+    frames: Iterable[Frames],
+    host: str,
+    port: int,
+    *,
+    transport: Literal["tcp", "udp"] = "tcp",
+    interval_s: float = 0.0,
+) -> AsyncIterator[Sent]:
+    """Send each message on its own connection (UDP: from its own port), one after the other; yield what was sent.
+
+    With TCP each message is yielded after the listener has closed its side, so it has read every octet. A message
+    longer than a datagram goes out in several. Raises ConnectionFailed.
+    """
+    for number, message in enumerate(frames):
+        if number and interval_s:
+            await asyncio.sleep(interval_s)
+        try:
+            if transport == "tcp":
+                await _send_tcp(message.data, host, port)
+            else:
+                await _send_udp(message.data, host, port)
+        except (OSError, asyncio.TimeoutError) as error:
+            code = getattr(error, "errno", None) or 0
+            reason = getattr(error, "strerror", None) or "no answer"
+            raise ConnectionFailed(
+                f"Cannot send to {transport} {location(host, port)} ({reason})",
+                "start the agent with `ami collect`, or correct the address",
+                code,
+            ) from None
+        yield Sent(message.id, message.data)
+
+
+async def _send_tcp(data: bytes, host: str, port: int) -> None:
+    reader, writer = await asyncio.wait_for(asyncio.open_connection(host, port), _CONNECT_S)
+    try:
+        writer.write(data)
+        await asyncio.wait_for(writer.drain(), _DRAIN_S)
+        writer.write_eof()
+        # The listener closes when it has seen our end: until then the octets may be anywhere.
+        with contextlib.suppress(asyncio.TimeoutError):
+            while await asyncio.wait_for(reader.read(4096), _DRAIN_S):
+                pass
+    finally:
+        writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
+
+
+async def _send_udp(data: bytes, host: str, port: int) -> None:
+    loop = asyncio.get_running_loop()
+    failed: asyncio.Future[None] = loop.create_future()
+
+    class Peer(asyncio.DatagramProtocol):
+        def error_received(self, exc: Exception) -> None:
+            if not failed.done():
+                failed.set_exception(exc)
+
+    endpoint, _ = await loop.create_datagram_endpoint(Peer, remote_addr=(host, port))
+    try:
+        for start in range(0, len(data), _MAX_DATAGRAM):
+            endpoint.sendto(data[start : start + _MAX_DATAGRAM])
+        await asyncio.sleep(0)
+    finally:
+        endpoint.close()
+    if failed.done():
+        failed.result()
+    else:
+        failed.cancel()
