@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ami_dlms.framing.assembler import Assembler, unframe
+from ami_dlms.framing.assembler import Assembler
 from ami_dlms.framing.message import Framing, Message
+from ami_dlms.framing.record import failure, unframe
 
-__all__ = ["Assembler", "Framing", "Message", "unframe"]
+__all__ = ["Assembler", "Framing", "Message", "failure", "unframe"]

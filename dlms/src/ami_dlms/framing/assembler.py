@@ -1,32 +1,327 @@
-"""The incremental assembler: octets of one link in, messages out."""
+"""The incremental assembler: octets of one link in, messages out.
+
+Four rules carry it.
+
+1. The buffer begins behind the last message and `_at` is how far it is understood. What lies before `_at` is frames
+   and noise of the message in the making. Emitting a message cuts the buffer, so `raw` adds up by construction.
+2. At `_at` a scanner finds a frame, rejects the place or waits for octets. A place that is rejected is passed over
+   and never looked at again; while a scanner waits, nothing is looked at before the octets it needs are there. So the
+   work is linear in the octets received.
+3. Noise can look like the start of a frame and announce many octets. A candidate without proof is weak: it is
+   dropped as soon as an HDLC header with a right check sequence shows up inside it.
+4. At the end of the link everything still waiting was noise, or the rest of a frame that was cut off.
+"""
 
 from __future__ import annotations
 
+import re
+
+from ami_dlms.framing import hdlc, mbus, p1, wrapper
+from ami_dlms.framing.draft import Draft, Mark
 from ami_dlms.framing.message import Framing, Message
+from ami_dlms.framing.scan import REJECT, Found, Reject, Scan, Wait
+from ami_dlms.framing.segments import Step
+
+MAX_MESSAGE = 1 << 20
+
+_HDLC_START = rb"\x7e(?:[\xa0-\xaf]|\Z)"
+_MBUS_START = rb"\x68(?:\Z|([\x00-\xff])(?:\Z|\1(?:\Z|\x68)))"
+_WRAPPER_START = rb"\x00(?:\x01|\Z)"
+_P1_START = rb"/(?:[A-Za-z]|\Z)|\xdb(?:\x08|\Z)"
+_STARTS = {
+    Framing.HDLC: re.compile(_HDLC_START),
+    Framing.MBUS: re.compile(_MBUS_START),
+    Framing.WRAPPER: re.compile(_WRAPPER_START),
+    Framing.P1: re.compile(_P1_START),
+}
+_ANY_START = re.compile(b"|".join((_HDLC_START, _MBUS_START, _WRAPPER_START, _P1_START)))
+_FRAMING_OF = {
+    hdlc.FLAG: Framing.HDLC,
+    mbus.START: Framing.MBUS,
+    0x00: Framing.WRAPPER,
+    ord("/"): Framing.P1,
+    0xDB: Framing.P1,
+}
+_CHECKED = (Framing.HDLC, Framing.MBUS)
 
 
 class Assembler:
-    """Cuts the octets of one link into messages."""
+    """Cuts the octets of one link (TCP connection, UDP peer, serial line) into messages; never raises on octets.
+
+    `framing=None` detects the framing from the octets, and again after noise. `lenient` also reads frames whose check
+    sequence is wrong. A message longer than `max_message` octets is cut into incomplete ones. `exchange` says that the
+    octets are all answers to one request, which the peer may repeat: repeated frames then replace damaged ones.
+    """
 
     def __init__(
-        self, framing: Framing | None = None, *, lenient: bool = False, max_message: int = 1 << 20
+        self,
+        framing: Framing | None = None,
+        *,
+        lenient: bool = False,
+        max_message: int = MAX_MESSAGE,
+        exchange: bool = False,
     ) -> None:
-        raise NotImplementedError
-
-    def receive(self, data: bytes) -> list[Message]:
-        """Take octets; return the messages they complete."""
-        raise NotImplementedError
-
-    def flush(self) -> Message | None:
-        """Return what is unfinished."""
-        raise NotImplementedError
+        self._fixed = framing
+        self._lenient = lenient
+        self._max = max_message
+        self._exchange = exchange
+        self._starts = _STARTS.get(framing, _ANY_START) if framing else _ANY_START
+        self._buffer = bytearray()
+        self._at = 0
+        self._out: list[Message] = []
+        self._current: Framing | None = None
+        self._checked_seen = False
+        self._boundary = 0
+        self._shared_flag = exchange
+        self._barrier = 0
+        self._previous: tuple[int, bytes] | None = None
+        self._tail: int | None = None
+        self._need = 0
+        self._weak = False
+        self._resume = 0
+        self._ahead = 0
+        self._draft = self._new_draft()
 
     @property
     def pending(self) -> int:
         """Octets received that no message holds yet."""
-        raise NotImplementedError
+        return len(self._buffer)
+
+    def receive(self, data: bytes) -> list[Message]:
+        """Take octets; return the messages they complete, and incomplete ones that another message has ended."""
+        self._buffer += data
+        if not self._weak and len(self._buffer) < self._need:
+            return []
+        self._drain(final=False)
+        return self._taken_out()
+
+    def flush(self) -> Message | None:
+        """End the message in the making, as the link is idle or closed; None if there is nothing.
+
+        It is incomplete, unless only the end of the link showed that what had looked like the start of a longer frame
+        was noise before a whole one.
+        """
+        messages, harmless = self._finish()
+        return merged(messages, self._fixed, harmless=harmless) if messages else None
+
+    def receive_all(self, data: bytes) -> Message:
+        """Take all octets there are, and return them as one message with the APDUs in order."""
+        messages = self.receive(data)
+        rest, harmless = self._finish()
+        return merged([*messages, *rest], self._fixed, harmless=harmless)
+
+    def _finish(self) -> tuple[list[Message], bool]:
+        """Emit everything, message by message; tell whether the last one is only noise and link frames."""
+        self._tail = None
+        self._drain(final=True)
+        if self._draft.segments.ended:
+            self._end_payload()
+        self._draft.end_blocks()
+        if self._draft.whole:
+            self._emit(self._at)
+        harmless = False
+        if self._buffer:
+            harmless = self._tail is None and not self._draft.errors and not self._draft.started
+            if self._tail is not None:
+                self._draft.noise -= len(self._buffer) - self._tail
+            self._emit(len(self._buffer))
+        self._shared_flag = False
+        self._forget_wait()
+        return self._taken_out(), harmless
+
+    def _taken_out(self) -> list[Message]:
+        messages, self._out = self._out, []
+        return messages
+
+    # Finding frames
+
+    def _drain(self, *, final: bool) -> None:
+        if self._fixed is Framing.NONE and not final:
+            while len(self._buffer) > self._max:
+                self._emit(self._max)
+            return
+        while self._at < len(self._buffer):
+            if self._need > len(self._buffer) and not final and not self._skip_to_better():
+                return
+            self._skip_noise()
+            if self._at >= len(self._buffer):
+                return
+            scan = self._scan(final=final)
+            if isinstance(scan, Found) and scan.end - self._at <= self._max:
+                self._take(scan)
+            elif isinstance(scan, Wait) and not final and scan.need - self._at <= self._max:
+                self._need, self._weak, self._resume = scan.need, scan.weak, scan.resume
+                self._ahead = max(self._ahead, self._at + 1)
+            elif self._shared_flag:
+                self._shared_flag = False
+            else:
+                self._reject(scan)
+
+    def _scan(self, *, final: bool) -> Scan:
+        """Ask the scanner of the framing that can begin at `_at`."""
+        buffer, at = self._buffer, self._at
+        expected = at == self._boundary
+        if self._shared_flag:
+            return hdlc.scan(buffer, at, shared_flag=True)
+        if self._fixed is Framing.NONE:
+            return Found(len(buffer), bytes(buffer[at:]))
+        first = buffer[at]
+        framing = _FRAMING_OF[first]
+        if framing is Framing.HDLC:
+            return hdlc.scan(buffer, at, shared_flag=False)
+        if framing is Framing.MBUS:
+            return mbus.scan(buffer, at)
+        if first == ord("/"):
+            return p1.scan_text(buffer, at, resume=self._resume, final=final) if at >= self._barrier else REJECT
+        if self._checked_seen and not expected:
+            return REJECT  # on a link whose frames carry check sequences, noise is not searched for frames without
+        trusted = expected and (self._fixed is framing or self._current is framing)
+        scan = wrapper.scan if framing is Framing.WRAPPER else p1.scan_ciphered
+        return scan(buffer, at, trusted=trusted)
+
+    def _skip_noise(self) -> None:
+        """Go on to the next octet that can begin a frame."""
+        self._shared_flag = self._shared_flag and self._at == self._boundary
+        if self._shared_flag or self._fixed is Framing.NONE:
+            return
+        match = self._starts.search(self._buffer, self._at)
+        start = match.start() if match else len(self._buffer)
+        if start > self._at:
+            self._pass_over(start)
+
+    def _skip_to_better(self) -> bool:
+        """Drop a weak candidate if an HDLC header with a right check sequence stands behind its start."""
+        if not self._weak or self._fixed not in (None, Framing.HDLC):
+            return False
+        while (flag := self._buffer.find(hdlc.FLAG, self._ahead)) >= 0:
+            right = hdlc.is_header(self._buffer, flag)
+            if right is None:
+                self._ahead = flag
+                return False
+            if right:
+                self._shared_flag = False
+                self._pass_over(flag)
+                return True
+            self._ahead = flag + 1
+        self._ahead = len(self._buffer)
+        return False
+
+    def _reject(self, scan: Scan) -> None:
+        """Pass over one octet: no frame begins here, or only a part of one was ever received."""
+        if isinstance(scan, Reject):
+            self._barrier = max(self._barrier, scan.barrier)
+        elif self._tail is None and len(self._buffer) - self._at > 1:
+            self._tail = self._at
+        self._pass_over(self._at + 1)
+
+    def _pass_over(self, to: int) -> None:
+        """Count octets up to `to` as noise of the message in the making."""
+        if self._draft.segments and self._buffer[self._at : to].strip(b"\x7e"):
+            self._draft.segments.doubt()
+        if to > self._max and self._at:
+            to -= self._at
+            self._emit(self._at)
+        while to > self._max:
+            self._draft.noise = self._max
+            self._emit(self._max)
+            to -= self._max
+        self._draft.noise += to - self._at
+        self._at = to
+        self._forget_wait()
+
+    def _forget_wait(self) -> None:
+        self._need = 0
+        self._weak = False
+        self._resume = 0
+        self._ahead = 0
+
+    # Building messages
+
+    def _take(self, found: Found) -> None:
+        """Take the frame that begins at `_at`."""
+        framing = self._fixed or (Framing.HDLC if self._shared_flag else _FRAMING_OF[self._buffer[self._at]])
+        self._forget_wait()
+        self._tail = None
+        if found.end > self._max or (self._draft.started and framing is not self._current):
+            found = self._end_unfinished(self._at, found)
+        self._current = framing
+        self._checked_seen = self._checked_seen or (framing in _CHECKED and found.intact)
+        if found.payload is not None and not self._is_repetition(found):
+            if not self._draft.segments:
+                self._draft.mark = Mark(self._at, self._draft.noise, self._draft.errors)
+            step = self._draft.segments.add(found)
+            if step is Step.RESTART:
+                found = self._end_unfinished(self._at, found)
+                step = self._draft.segments.add(found)
+            self._account(found, framing)
+            if step is Step.WHOLE:
+                self._end_payload()
+            return
+        self._account(found, framing)
+        if not found.intact and not self._exchange:
+            if self._draft.started:
+                self._draft.segments.doubt()
+            else:
+                self._emit(self._at)
+
+    def _account(self, found: Found, framing: Framing) -> None:
+        self._at = self._boundary = found.end
+        self._shared_flag = framing is Framing.HDLC
+        self._draft.count(found)
+
+    def _is_repetition(self, found: Found) -> bool:
+        """Tell whether an exchange repeats the frame that ended the last payload."""
+        if not self._exchange or found.number is None or found.payload is None or not found.intact:
+            return False
+        same = not self._draft.segments and self._previous == (found.number, found.payload)
+        self._previous = (found.number, found.payload)
+        return same
+
+    def _end_unfinished(self, end: int, found: Found) -> Found:
+        """Emit what stands before `end` as incomplete; return `found` moved to the new beginning of the buffer."""
+        if not end:
+            return found
+        self._emit(end)
+        return found._replace(end=found.end - end)
+
+    def _end_payload(self) -> None:
+        """Cut a whole payload into APDUs and end the message, unless a block transfer goes on."""
+        payload = self._draft.end_segments()
+        if not self._draft.continues(payload):
+            rest = self._draft.split_counts()
+            self._emit(self._draft.mark.at)
+            self._draft = rest
+        self._draft.add(payload)
+        if not self._draft.open:
+            self._emit(self._at)
+
+    def _emit(self, end: int) -> None:
+        """Cut the buffer at `end` and begin the next message there."""
+        framing = self._fixed or self._current or Framing.NONE
+        complete = self._draft.whole and end == self._at
+        self._out.append(self._draft.message(bytes(self._buffer[:end]), framing, complete=complete))
+        del self._buffer[:end]
+        self._at = max(0, self._at - end)
+        self._boundary -= end
+        self._barrier = max(0, self._barrier - end)
+        self._draft = self._new_draft()
+
+    def _new_draft(self) -> Draft:
+        return Draft(lenient=self._lenient, exchange=self._exchange)
 
 
-def unframe(value: bytes, framing: Framing, *, lenient: bool = False) -> Message:
-    """Read a whole raw record."""
-    raise NotImplementedError
+def merged(messages: list[Message], framing: Framing | None, *, harmless: bool) -> Message:
+    """Join consecutive messages to one; `harmless` says that the last one may be incomplete if another is whole."""
+    judged = messages[:-1] if harmless and len(messages) > 1 else messages
+    apdus = tuple(apdu for message in messages for apdu in message.apdus)
+    carrier = next((message for message in messages if message.apdus), messages[0] if messages else None)
+    return Message(
+        raw=b"".join(message.raw for message in messages),
+        framing=carrier.framing if carrier else framing or Framing.NONE,
+        apdus=apdus,
+        complete=bool(apdus) and all(message.complete for message in judged),
+        noise=sum(message.noise for message in messages),
+        check_errors=sum(message.check_errors for message in messages),
+        source=carrier.source if carrier else None,
+        destination=carrier.destination if carrier else None,
+    )

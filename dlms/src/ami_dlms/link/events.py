@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Union
+from typing import NamedTuple
 
 from ami_dlms.errors import LinkError
 from ami_dlms.link.parameters import LinkParameters
@@ -44,4 +44,4 @@ class LinkFailed(NamedTuple):
     error: LinkError
 
 
-LinkEvent = Union[Transmit, Connected, Delivered, Retransmitted, Disconnected, LinkFailed]
+LinkEvent = Transmit | Connected | Delivered | Retransmitted | Disconnected | LinkFailed
