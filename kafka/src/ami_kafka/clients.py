@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, Producer
+from confluent_kafka.admin import AdminClient
 
 MAX_RECORD_BYTES = 2 << 20
 """Largest record of any of our topics, as `topics.yaml` declares it for raw, dead letters and parked."""
@@ -21,7 +22,7 @@ TRANSACTION_TIMEOUT_MS = 15_000
 Settings = dict[str, Any]
 OnError = Callable[[KafkaError], None]
 
-_LOG = logging.getLogger("ami_kafka.client")
+LOG = logging.getLogger("ami_kafka.client")
 
 
 def producer_settings(bootstrap: str, **more: Any) -> Settings:
@@ -95,11 +96,17 @@ def consumer(bootstrap: str, group: str, *, on_error: OnError | None = None, **m
     return Consumer(_with_callbacks(consumer_settings(bootstrap, group, **more), on_error))
 
 
+def admin(bootstrap: str) -> AdminClient:
+    """Make an administrator, silent about brokers that are away: its calls say so."""
+    settings: Settings = {"bootstrap.servers": bootstrap, "client.id": "ami", "reconnect.backoff.max.ms": 1000}
+    return AdminClient(_with_callbacks(settings, lambda _error: None))
+
+
 def _dotted(settings: Settings) -> Settings:
-    return {key.replace("_", "."): value for key, value in settings.items()}
+    return {key if key.startswith("on_") else key.replace("_", "."): value for key, value in settings.items()}
 
 
 def _with_callbacks(settings: Settings, on_error: OnError | None) -> Settings:
-    settings["logger"] = _LOG
-    settings["error_cb"] = on_error or (lambda error: _LOG.warning("%s", error.str()))
+    settings["logger"] = LOG
+    settings["error_cb"] = on_error or (lambda error: LOG.warning("%s", error.str()))
     return settings

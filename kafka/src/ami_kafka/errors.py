@@ -6,7 +6,7 @@ KafkaRoomError
 ├── TopicDiffers          TOPIC_DIFFERS         a topic has another partition count than declared
 ├── TopicFileInvalid      TOPIC_FILE_INVALID    the declaration of the topics cannot be read
 ├── OffsetVanished        OFFSET_VANISHED       the next raw record to read no longer exists
-├── RecordTooLarge        RECORD_TOO_LARGE      a derived record exceeds what a topic takes, and nothing replaces it
+├── InstanceReplaced      INSTANCE_REPLACED     another process runs under our instance id
 ├── NotAuthorized         NOT_AUTHORIZED        the broker refuses us
 ├── JavaMissing           JAVA_MISSING          the local broker has no Java to run on
 ├── JarsUnavailable       JARS_UNAVAILABLE      the server's jars cannot be fetched, or are not the ones expected
@@ -75,10 +75,10 @@ class OffsetVanished(KafkaRoomError):
     code = "OFFSET_VANISHED"
 
 
-class RecordTooLarge(KafkaRoomError):
-    """A derived record exceeds what its topic takes, and the processor has no replacement for it."""
+class InstanceReplaced(KafkaRoomError):
+    """Another process runs under our instance id."""
 
-    code = "RECORD_TOO_LARGE"
+    code = "INSTANCE_REPLACED"
 
 
 class NotAuthorized(KafkaRoomError):

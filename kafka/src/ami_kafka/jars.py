@@ -121,7 +121,7 @@ def _with_maven(jars: Sequence[Jar], scratch: Path, folder: Path, tell: Fraction
         raise RuntimeError("there is no mvn either")
     pom = scratch / "pom.xml"
     pom.write_text(_pom(jars), encoding="utf-8")
-    done = subprocess.run(  # noqa: S603  fixed arguments
+    done = subprocess.run(  # noqa: S603
         [
             maven,
             "--quiet",

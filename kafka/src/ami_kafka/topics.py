@@ -15,6 +15,7 @@ from confluent_kafka.admin._config import ConfigResource
 from confluent_kafka.admin._resource import ResourceType
 from confluent_kafka.cimpl import NewTopic
 
+from ami_kafka import clients
 from ami_kafka.check import metadata
 from ami_kafka.errors import KafkaUnavailable, NotAuthorized, TopicDiffers, TopicFileInvalid
 
@@ -102,7 +103,7 @@ def apply(bootstrap: str, specs: Sequence[TopicSpec] | None = None) -> list[Chan
     cluster = metadata(bootstrap)
     replication = min(3, len(cluster.brokers))
     existing = {name: len(topic.partitions) for name, topic in cluster.topics.items() if topic.error is None}
-    admin = AdminClient({"bootstrap.servers": bootstrap})
+    admin = clients.admin(bootstrap)
     created = _create(admin, bootstrap, [spec for spec in wanted if spec.name not in existing], replication)
     present = [spec for spec in wanted if spec.name not in created]
     existing |= {spec.name: spec.partitions for spec in present if spec.name not in existing}
@@ -120,7 +121,7 @@ def apply(bootstrap: str, specs: Sequence[TopicSpec] | None = None) -> list[Chan
 
 def limits(bootstrap: str, names: Sequence[str]) -> dict[str, int]:
     """Give `max.message.bytes` of topics, in bytes; those that do not exist are left out."""
-    found = _settings(AdminClient({"bootstrap.servers": bootstrap}), names)
+    found = _settings(clients.admin(bootstrap), names)
     return {name: int(settings["max.message.bytes"]) for name, settings in found.items()}
 
 
@@ -143,7 +144,7 @@ def _create(admin: AdminClient, bootstrap: str, specs: Sequence[TopicSpec], repl
         try:
             future.result()
             created.add(name)
-        except KafkaException as error:  # noqa: PERF203  one future each
+        except KafkaException as error:  # noqa: PERF203
             code = error.args[0].code()
             if code == KafkaError.TOPIC_ALREADY_EXISTS:
                 continue
@@ -165,7 +166,7 @@ def _settings(admin: AdminClient, names: Sequence[str]) -> dict[str, dict[str, s
     for resource, future in admin.describe_configs(resources_, request_timeout=_TIMEOUT_S).items():
         try:
             found[resource.name] = {key: str(entry.value) for key, entry in future.result().items()}
-        except KafkaException:  # noqa: PERF203  one future each
+        except KafkaException:  # noqa: PERF203
             continue
     return found
 

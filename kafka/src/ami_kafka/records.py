@@ -1,0 +1,30 @@
+"""What goes into the processor of a transactional loop, and what comes out."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class RawMessage(NamedTuple):
+    """A record as consumed."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp_ms: int
+    """Milliseconds since 1970 UTC, as the producer or the broker set it."""
+    key: bytes | None
+    value: bytes
+    """Empty where the record has none."""
+    headers: tuple[tuple[str, bytes], ...]
+
+
+class Output(NamedTuple):
+    """A record to produce in the batch's transaction."""
+
+    topic: str
+    partition: int
+    """The partition number of the record it comes from."""
+    key: bytes | None
+    value: bytes | None
+    headers: list[tuple[str, bytes]]

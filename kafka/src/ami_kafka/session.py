@@ -1,0 +1,341 @@
+"""One pair of clients, from joining the group to leaving it: read a batch, process it, write it, again."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
+from typing import cast
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from ami_kafka import clients
+from ami_kafka.assignment import Assignment, WentBack, following
+from ami_kafka.check import check
+from ami_kafka.errors import InstanceReplaced, NotAuthorized, OffsetVanished
+from ami_kafka.events import EventKind, LoopEvent
+from ami_kafka.offsets import Bounds, bounds
+from ami_kafka.oversize import fit
+from ami_kafka.progress import Ledger, decide, encode, ledger_key
+from ami_kafka.records import Output, RawMessage
+from ami_kafka.settings import LoopSettings, ProcessorHeld
+from ami_kafka.topics import limits
+from ami_kafka.transaction import Aborted, Rebuild, Writer
+from ami_kafka.triage import Verdict, is_member, triage
+
+
+class Session:
+    """A consumer and a transactional producer that belong together.
+
+    No transaction is open while `consume` runs, and the callbacks of a rebalance run nowhere else: so no partition goes
+    in the middle of a transaction with our knowledge, and where one went without, the broker refuses the offsets.
+    """
+
+    def __init__(self, settings: LoopSettings, stop: threading.Event) -> None:
+        self._settings = settings
+        self._stop = stop
+        self._assignment = Assignment()
+        self._limits: dict[str, int] = {}
+        self._mean = 1024.0
+        self._trouble = 0
+        self._away = False
+        instance = settings.instance_id
+        self._writer = Writer(
+            settings.bootstrap,
+            f"{settings.group}-{instance or uuid.uuid4()}",
+            timeout_ms=settings.transaction_timeout_ms,
+            on_error=self._on_client_error,
+        )
+        static = {"group_instance_id": instance} if instance else {}
+        self._consumer: Consumer = clients.consumer(
+            settings.bootstrap,
+            settings.group,
+            on_error=self._on_client_error,
+            session_timeout_ms=settings.session_timeout_ms,
+            heartbeat_interval_ms=min(2000, settings.session_timeout_ms // 4),
+            **static,
+        )
+        self._ledger = Ledger(settings.bootstrap, ledger=settings.ledger, group=settings.group, source=settings.source)
+        self._admin = clients.admin(settings.bootstrap)
+
+    def run(self) -> None:
+        """Work until asked to stop. Raises `Rebuild`, or an error that nobody but a person can resolve."""
+        if not self._writer.init(self._stop, self._kafka_away):
+            return
+        self._tell(EventKind.STARTED, "ready to read", transactional_id=self._writer.transactional_id)
+        self._consumer.subscribe(
+            [self._settings.source], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
+        )
+        try:
+            while not self._stop.is_set():
+                batch = self._gather()
+                if batch:
+                    self._commit(batch)
+        except Rebuild as rebuild:
+            self._escalate(rebuild.verdict, rebuild.reason)
+            raise
+        except KafkaException as error:
+            cause = error.args[0]
+            self._escalate(triage(cause), cause.str())
+            raise Rebuild("consume", cause.str()) from None
+        except WentBack as error:
+            raise Rebuild("consume", str(error)) from None
+
+    def close(self) -> None:
+        """Leave the group and let both clients go."""
+        self._writer.close()
+        with contextlib.suppress(KafkaException, RuntimeError):
+            self._consumer.close()
+
+    # Reading
+
+    def _gather(self) -> list[RawMessage]:
+        """Read a batch; its bytes, number and age are bounded."""
+        policy = self._settings.batch
+        batch: list[RawMessage] = []
+        octets = 0
+        deadline = time.monotonic() + policy.age_s
+        while not self._stop.is_set():
+            room = policy.room(len(batch), octets, self._mean)
+            left = deadline - time.monotonic()
+            if room == 0 or left <= 0:
+                break
+            messages = self._consumer.consume(room, left)
+            disturbed = self._assignment.take_disturbed()
+            if disturbed:
+                # A rebalance ran inside. What came of these partitions may be from before or after it: read it again.
+                batch = [message for message in batch if message.partition not in disturbed]
+                messages = [message for message in messages if message.partition() not in disturbed]
+                self._seek(self._assignment.restart(disturbed))
+            arrived = list(self._arrived(messages))
+            if arrived:
+                size = sum(len(message.value) + len(message.key or b"") for message in arrived)
+                octets += size
+                self._mean = 0.5 * self._mean + 0.5 * size / len(arrived)
+                batch += arrived
+                self._kafka_back()
+        return batch
+
+    def _arrived(self, messages: Sequence[Message]) -> Iterator[RawMessage]:
+        for message in messages:
+            error = message.error()
+            if error is not None:
+                self._on_message_error(error)
+                continue
+            partition, offset = int(message.partition() or 0), int(message.offset() or 0)
+            if self._assignment.accept(partition, offset):
+                yield RawMessage(
+                    str(message.topic()),
+                    partition,
+                    offset,
+                    message.timestamp()[1],
+                    message.key(),
+                    message.value() or b"",
+                    _headers(message),
+                )
+
+    def _seek(self, offsets: dict[int, int]) -> None:
+        for number, offset in offsets.items():
+            self._consumer.seek(TopicPartition(self._settings.source, number, offset))
+
+    # Writing
+
+    def _commit(self, batch: list[RawMessage]) -> None:
+        """Process a batch and commit it, or make it come again."""
+        begun = time.monotonic()
+        membership = self._consumer.consumer_group_metadata()
+        if not is_member(membership):
+            raise Rebuild("offsets", "the group has put us out")
+        after = following(batch)
+        try:
+            records = list(self._complete(self._settings.process(batch), after))
+        except (ProcessorHeld, OSError) as error:
+            self._again(batch, EventKind.HELD, f"nothing is consumed until this is over: {error}", error=str(error))
+            return
+        try:
+            written = self._writer.write(
+                records,
+                [TopicPartition(self._settings.source, number, offset) for number, offset in after.items()],
+                membership,
+            )
+        except Aborted as aborted:
+            for topic, length in aborted.too_large.items():
+                self._limits[topic] = min(self._limit(topic), length)
+            self._again(
+                batch, EventKind.ABORTED, f"the batch comes again: {aborted}", step=aborted.step, error=aborted.reason
+            )
+            return
+        self._trouble = 0
+        self._assignment.commit(after)
+        self._tell(
+            EventKind.COMMITTED,
+            f"{len(batch)} records",
+            records=len(batch),
+            outputs=written - len(after),
+            seconds=time.monotonic() - begun,
+            next=after,
+        )
+
+    def _complete(self, outputs: Iterable[Output], after: dict[int, int]) -> Iterator[Output]:
+        """Add the progress of each partition to what the processor gave, and see that everything fits."""
+        yield from fit(outputs, self._limit, self._settings.oversize, self._on_oversize)
+        settings = self._settings
+        for number, offset in after.items():
+            key = ledger_key(settings.group, settings.source, number)
+            yield Output(settings.ledger, number, key, encode(offset), [])
+
+    def _limit(self, topic: str) -> int:
+        """Give the bytes a topic takes; asked once a session, and lowered where a broker took less."""
+        known = self._limits.get(topic)
+        if known is None:
+            with contextlib.suppress(KafkaException):
+                known = limits(self._settings.bootstrap, [topic]).get(topic)
+            known = min(known or clients.MAX_RECORD_BYTES, clients.MAX_RECORD_BYTES)
+            self._limits[topic] = known
+        return known
+
+    def _again(self, batch: list[RawMessage], kind: EventKind, sentence: str, **fields: object) -> None:
+        """Make a batch come again, after a pause that grows with the trouble."""
+        self._tell(kind, sentence, **fields)
+        self._seek(self._assignment.rewind(batch))
+        self._trouble += 1
+        self._stop.wait(min(0.1 * 2**self._trouble, 5.0))
+
+    # Rebalancing: these run inside `consume`
+
+    def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        numbers = [where.partition for where in partitions]
+        starts = self._starts(consumer, numbers) if numbers else {}
+        consumer.incremental_assign(
+            [TopicPartition(self._settings.source, number, offset) for number, offset in starts.items()]
+        )
+        self._assignment.add(starts)
+        if numbers:
+            self._tell(EventKind.ASSIGNED, f"partitions {numbers} are ours", starts=starts)
+
+    def _on_revoke(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        self._remove(partitions, lost=False)
+
+    def _on_lost(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        self._remove(partitions, lost=True)
+
+    def _remove(self, partitions: list[TopicPartition], *, lost: bool) -> None:
+        numbers = [where.partition for where in partitions]
+        self._assignment.remove(numbers)
+        if numbers:
+            how = "were taken" if lost else "go to another"
+            self._tell(EventKind.REVOKED, f"partitions {numbers} {how}", partitions=numbers, lost=lost)
+
+    def _starts(self, consumer: Consumer, numbers: list[int]) -> dict[int, int]:
+        """Find where to start each partition: the ledger first of all. Raises `OffsetVanished`."""
+        ledger = self._read_ledger(numbers)
+        group = self._group_offsets(consumer, numbers)
+        existing = bounds(self._admin, self._settings.source, numbers)
+        starts = {}
+        for number in numbers:
+            start = decide(ledger.get(number), group.get(number), existing[number].low)
+            if start.differs:
+                told = f"the ledger says {ledger.get(number)}, the group's offset {group.get(number)}"
+                self._tell(
+                    EventKind.PROGRESS_DIFFERS,
+                    f"partition {number}: {told}; starting at {start.offset}",
+                    partition=number,
+                    ledger=ledger.get(number),
+                    group=group.get(number),
+                )
+            starts[number] = start.offset
+            self._must_exist(number, start.offset, existing[number])
+        return starts
+
+    def _read_ledger(self, numbers: list[int]) -> dict[int, int]:
+        def waiting(partitions: list[int]) -> None:
+            self._tell(
+                EventKind.WAITING,
+                f"waiting for open transactions to end in the ledger's partitions {partitions}",
+                partitions=partitions,
+            )
+
+        try:
+            return self._ledger.read(numbers, self._stop, waiting)
+        except TimeoutError as error:
+            raise Rebuild("ledger", str(error)) from None
+
+    def _group_offsets(self, consumer: Consumer, numbers: list[int]) -> dict[int, int]:
+        found = consumer.committed([TopicPartition(self._settings.source, number) for number in numbers], timeout=30.0)
+        for where in found:
+            if where.error is not None:
+                raise KafkaException(where.error)
+        return {where.partition: where.offset for where in found if where.offset >= 0}
+
+    def _must_exist(self, number: int, offset: int, existing: Bounds) -> None:
+        if existing.low <= offset <= existing.high:
+            return
+        raise OffsetVanished(
+            f"offset {offset} of {self._settings.source}/{number}, the next to read for {self._settings.group}, "
+            f"does not exist: Kafka holds {existing.low} up to {existing.high}",
+            "retention took records, or the topic was made anew; recover them from the archive, "
+            "or accept the loss by starting under another group",
+        )
+
+    # Trouble
+
+    def _on_message_error(self, error: KafkaError) -> None:
+        verdict = triage(error)
+        if verdict is Verdict.RETRY:
+            return
+        if verdict is Verdict.REBUILD and not error.fatal():
+            self._kafka_away(error.str())  # a consumer's passing troubles: it goes on by itself
+            return
+        self._escalate(verdict, error.str())
+        raise Rebuild("consume", error.str())
+
+    def _escalate(self, verdict: Verdict, reason: str) -> None:
+        """Raise what only a person can resolve; return where making the clients anew may help."""
+        settings = self._settings
+        if verdict is Verdict.REFUSED:
+            raise NotAuthorized(f"Kafka refuses us: {reason}", "check the credentials and the rights of this client")
+        if verdict is Verdict.REPLACED:
+            raise InstanceReplaced(
+                f"another process runs as instance {settings.instance_id} of {settings.group}",
+                "give each process an --instance-id of its own, or none",
+            )
+        if verdict is Verdict.MISSING:
+            check(settings.bootstrap, topics=[settings.source, settings.ledger])
+        if verdict is Verdict.VANISHED:
+            committed = self._assignment.committed
+            existing = bounds(self._admin, settings.source, sorted(committed))
+            for number, offset in committed.items():
+                self._must_exist(number, offset, existing[number])
+
+    def _on_client_error(self, error: KafkaError) -> None:
+        """Hear what a client says about its connections; faults that matter come as errors of the calls as well."""
+        self._kafka_away(error.str())
+
+    def _kafka_away(self, reason: str) -> None:
+        if not self._away:
+            self._away = True
+            self._tell(EventKind.KAFKA_AWAY, f"Kafka does not answer, waiting: {reason}", error=reason)
+
+    def _kafka_back(self) -> None:
+        if self._away:
+            self._away = False
+            self._tell(EventKind.KAFKA_BACK, "Kafka answers again")
+
+    def _on_oversize(self, output: Output, size: int, limit: int) -> None:
+        self._tell(
+            EventKind.OVERSIZE,
+            f"a record for {output.topic} needs {size} bytes, the topic takes {limit}: replaced",
+            topic=output.topic,
+            size=size,
+            limit=limit,
+        )
+
+    def _tell(self, kind: EventKind, sentence: str, **fields: object) -> None:
+        self._settings.on_event(LoopEvent(kind, sentence, fields))
+
+
+def _headers(message: Message) -> tuple[tuple[str, bytes], ...]:
+    headers = cast("list[tuple[str, bytes | None]] | None", message.headers())
+    return tuple((name, value or b"") for name, value in headers or ())

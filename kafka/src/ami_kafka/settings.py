@@ -1,0 +1,35 @@
+"""What a transactional loop is told once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
+
+from ami_kafka import clients
+from ami_kafka.batch import BatchPolicy
+from ami_kafka.events import LoopEvent
+from ami_kafka.oversize import Replace
+from ami_kafka.records import Output, RawMessage
+
+Process = Callable[[Sequence[RawMessage]], Iterable[Output]]
+"""Turns a batch into what is to be written; called again with the same records after an abort."""
+
+
+class ProcessorHeld(Exception):
+    """Raised by a processor that lacks something outside Kafka (a key store, a disk): nothing is consumed meanwhile."""
+
+
+class LoopSettings(NamedTuple):
+    """The parameters of a loop; see `ami_kafka.loop.TransactionalLoop`."""
+
+    bootstrap: str
+    group: str
+    source: str
+    ledger: str
+    process: Process
+    on_event: Callable[[LoopEvent], None]
+    instance_id: str | None = None
+    batch: BatchPolicy = BatchPolicy()
+    oversize: Replace | None = None
+    session_timeout_ms: int = clients.SESSION_TIMEOUT_MS
+    transaction_timeout_ms: int = clients.TRANSACTION_TIMEOUT_MS
