@@ -59,7 +59,7 @@ class MeterTime:
             year=local.year,
             month=local.month,
             day=local.day,
-            dow=local.isoweekday(),
+            day_of_week=local.isoweekday(),
             hour=local.hour,
             minute=local.minute,
             second=local.second,

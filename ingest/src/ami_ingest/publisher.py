@@ -103,10 +103,15 @@ class Publisher:
         reader = self._spool.reader()
         last = 0  # everything up to here was handed to Kafka
         try:
-            while not self._stop.is_set():
+            while True:
                 producer = self._make_producer(self._on_error)
                 last = self._pump(producer, reader, last)
-                last = self._finish(producer, reader, last) if self._failure is None else self._give_up(producer, last)
+                if self._failure is None:
+                    self._finish(producer, reader, last)
+                    return
+                last = self._give_up(producer, last)
+                if self._stop.is_set():
+                    return
         finally:
             reader.close()
 
@@ -166,7 +171,7 @@ class Publisher:
             self._away = False
             self._log.info("Kafka is back", bootstrap=self._bootstrap, spooled=self._spool.depth[0])
 
-    def _finish(self, producer: Producer, reader: SpoolReader, last: int) -> int:
+    def _finish(self, producer: Producer, reader: SpoolReader, last: int) -> None:
         """Use the grace to publish what the spool still holds; leave the rest there."""
         self._spool.settle(_SETTLE_S)
         end = time.monotonic() + (0.0 if self._away else self._grace_s)
@@ -185,7 +190,6 @@ class Publisher:
         with contextlib.suppress(KafkaException):
             producer.purge()
         producer.poll(0)
-        return last
 
     def _give_up(self, producer: Producer, last: int) -> int:
         """Say why the producer failed, wait, and return from where the next one begins."""

@@ -92,8 +92,14 @@ MISTAKES = [
     (SMALL + "colour: red\n", "colour: unknown key; remove it"),
     (SMALL + "idle_timeout_s: soon\n", "idle_timeout_s: 'soon' must be a valid number; correct the value"),
     (SMALL + "idle_timeout_s: 0\n", "idle_timeout_s: '0' must be greater than 0; correct the value"),
-    (SMALL + "listen: [{transport: smoke}]\n", "listen[0].transport: 'smoke' is not known; write one of 'tcp' or 'udp'"),
-    (SMALL + "listen: [{transport: tcp, port: 70000}]\n", "listen[0].port: '70000' must be less than or equal to 65535"),
+    (
+        SMALL + "listen: [{transport: smoke}]\n",
+        "listen[0].transport: 'smoke' is not known; write one of 'tcp' or 'udp'",
+    ),
+    (
+        SMALL + "listen: [{transport: tcp, port: 70000}]\n",
+        "listen[0].port: '70000' must be less than or equal to 65535",
+    ),
     (SMALL + "listen: tcp\n", "listen: 'tcp' must be a valid tuple"),
     (SMALL + "spool: {max_mb: 0}\n", "spool.max_mb: '0' must be greater than or equal to 1"),
     (SMALL + "poll: {concurency: 3}\n", "poll.concurency: unknown key; did you mean 'concurrency'?"),

@@ -26,7 +26,9 @@ def test_an_endpoint(text, expected):
     assert Endpoint.parse(str(endpoint)) == endpoint
 
 
-@pytest.mark.parametrize("text", ["", "foo", "10.0.0.7:4059", "tcp://", "tcp://h:x", "tcp://h:0", "tcp://h:1/x", "ftp://h"])
+@pytest.mark.parametrize(
+    "text", ["", "foo", "10.0.0.7:4059", "tcp://", "tcp://h:x", "tcp://h:0", "tcp://h:1/x", "ftp://h"]
+)
 def test_no_endpoint(text):
     with pytest.raises(EndpointError, match=r"write tcp://HOST:PORT"):
         Endpoint.parse(text)
@@ -48,7 +50,9 @@ def test_a_target(text, expected):
     assert Target.parse(text) == expected
 
 
-@pytest.mark.parametrize("text", ["", "1.8", "x:1.0.1.8.0.255", "3:1.0.1.8.0.255:0", "3:1.0.1.8.0.256", "0:1.0.1.8.0.255"])
+@pytest.mark.parametrize(
+    "text", ["", "1.8", "x:1.0.1.8.0.255", "3:1.0.1.8.0.255:0", "3:1.0.1.8.0.256", "0:1.0.1.8.0.255"]
+)
 def test_no_target(text):
     with pytest.raises(TargetError, match="names no object"):
         Target.parse(text)
