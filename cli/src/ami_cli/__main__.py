@@ -1,0 +1,5 @@
+"""`python -m ami_cli` is `ami`."""
+
+from ami_cli.main import main
+
+main()

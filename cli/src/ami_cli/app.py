@@ -1,0 +1,55 @@
+"""The command's tree: which verbs there are, and in which order `ami --help` shows them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+import typer
+
+from ami_cli.verbs import collect, decode, demo, doctor, kafka, ping, send, simulate, tail, topics
+
+_START: Final = "Start here"
+_METERS: Final = "Meters"
+_PIPELINE: Final = "The pipeline"
+_LOOK: Final = "Look at data"
+
+app = typer.Typer(
+    name="ami",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"ami {version('ami-cli')}")
+        raise typer.Exit
+
+
+@app.callback()
+def ami(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """AMI Gateway: from any meter's bytes to one canonical reading.
+
+    Results go to stdout, everything else to stderr. Exit codes: docs/exit-codes.md. `AMI_DEBUG=1` adds tracebacks.
+    """
+
+
+app.command(rich_help_panel=_START)(demo.demo)
+app.command(rich_help_panel=_START)(doctor.doctor)
+app.command(rich_help_panel=_METERS)(ping.ping)
+app.command(rich_help_panel=_METERS)(send.send)
+app.add_typer(simulate.app, name="simulate", rich_help_panel=_METERS)
+app.command(rich_help_panel=_PIPELINE)(collect.collect)
+app.add_typer(kafka.app, name="kafka", rich_help_panel=_PIPELINE)
+app.add_typer(topics.app, name="topics", rich_help_panel=_PIPELINE)
+app.command(rich_help_panel=_LOOK)(tail.tail)
+app.command(rich_help_panel=_LOOK)(decode.decode)

@@ -1,0 +1,84 @@
+"""What the demo says at its end: each meter, the counts, the rates, and where to look next."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+from rich.console import Console
+from rich.padding import Padding
+
+from ami_cli.console import table
+from ami_cli.demo.scene import METERS
+from ami_cli.demo.tally import Tally
+from ami_schemas.reasons import Reason
+
+
+def print_summary(
+    console: Console, tally: Tally, elapsed: float, folder: Path, bootstrap: str, *, own_kafka: bool
+) -> None:
+    """Print the summary."""
+    console.print()
+    meters = table("meter", "how", "messages>", "values>", "of load profiles>", "protection verified")
+    for meter in METERS:
+        found = tally.of(meter)
+        if found is None:
+            meters.add_row(meter.name, meter.how, "0", "0", "", "[red]no readings[/]")
+        else:
+            meters.add_row(
+                meter.name,
+                meter.how,
+                f"{found.messages}",
+                f"{found.values}",
+                str(found.intervals or ""),
+                found.protection,
+            )
+    console.print(Padding(meters, (0, 2)))
+    console.print()
+    seconds = max(elapsed, 0.001)
+    counts = table("", "count>", "a second>", "")
+    counts.show_header = False
+    counts.add_row("raw records in", f"{tally.raw}", f"{tally.raw / seconds:.1f} /s", f"{tally.raw_bytes} bytes")
+    counts.add_row(
+        "readings out", f"{tally.messages}", f"{tally.messages / seconds:.1f} /s", f"{tally.values} values in them"
+    )
+    counts.add_row("dead letters", f"{sum(tally.dead.values())}", "", _reasons(tally.dead))
+    counts.add_row("parked", f"{sum(tally.parked.values())}", "", _reasons(tally.parked))
+    delay = tally.delay_ms()
+    if delay is not None:
+        counts.add_row("meter to topic", f"{delay:.0f} ms", "", "median, from reception to the reading on its topic")
+    console.print(Padding(counts, (0, 2)))
+    _print_next(console, folder, bootstrap, own_kafka=own_kafka)
+
+
+def _reasons(counts: Counter[str]) -> str:
+    told = []
+    for code, count in counts.most_common(3):
+        meaning = next((reason.meaning for reason in Reason if reason.value == code), "")
+        told.append(f"{count} {code}: {meaning}" if meaning else f"{count} {code}")
+    return "; ".join(told)
+
+
+def _print_next(console: Console, folder: Path, bootstrap: str, *, own_kafka: bool) -> None:
+    shown = _relative(folder)
+    commands = []
+    if own_kafka:
+        commands.append((f"ami kafka start --state {shown / 'kafka'}", "the demo's Kafka again, with all it holds"))
+    commands += [
+        (f"ami tail readings --from beginning --bootstrap {bootstrap}", "the readings, one line a value"),
+        (f"ami tail raw --from beginning --bootstrap {bootstrap}", "what the meters said, byte for byte"),
+        (f"less {shown / 'agent.yaml'}", "how the agent was configured"),
+        (f"ls {shown / 'logs'}", "what each process logged"),
+    ]
+    console.print("\n  [bold]Where to look next[/]\n")
+    width = max(len(command) for command, _ in commands)
+    for command, what in commands:
+        console.print(f"    [cyan]{command:<{width}}[/]  [dim]{what}[/]", soft_wrap=True)
+    console.print()
+
+
+def _relative(folder: Path) -> Path:
+    try:
+        return folder.relative_to(Path.cwd())
+    except ValueError:
+        return folder

@@ -1,0 +1,104 @@
+"""Turn any exception that reaches the command's edge into one sentence, what to do, and an exit code.
+
+The rooms raise their own typed errors; here they are known by name only, so that the command starts without them.
+"""
+
+from __future__ import annotations
+
+import errno
+from typing import Final
+
+from ami_cli.errors import CommandError, ExitCode
+
+_CODES: Final = {
+    "ami_kafka.errors.KafkaRoomError": ExitCode.KAFKA,
+    "ami_kafka.errors.TopicFileInvalid": ExitCode.CONFIG,
+    "ami_kafka.errors.JavaMissing": ExitCode.MISSING,
+    "ami_kafka.errors.JarsUnavailable": ExitCode.MISSING,
+    "cimpl.KafkaException": ExitCode.KAFKA,
+    "ami_ingest.errors.ConfigError": ExitCode.CONFIG,
+    "ami_ingest.errors.EndpointError": ExitCode.USAGE,
+    "ami_ingest.errors.TargetError": ExitCode.USAGE,
+    "ami_ingest.errors.SpoolError": ExitCode.MISSING,
+    "ami_ingest.errors.CounterError": ExitCode.MISSING,
+    "ami_ingest.errors.FramesError": ExitCode.DATA,
+    "ami_ingest.errors.SessionError": ExitCode.METER,
+    "ami_ingest.errors.AssociationRejected": ExitCode.REFUSED,
+    "ami_ingest.errors.ExchangeFailed": ExitCode.DATA,
+    "ami_normalize.errors.NormalizeError": ExitCode.CONFIG,
+    "ami_dlms.errors.DlmsError": ExitCode.DATA,
+    "ami_dlms.errors.AssociationRefused": ExitCode.REFUSED,
+    "ami_dlms.errors.AuthenticationFailed": ExitCode.REFUSED,
+    "ami_dlms.errors.TagMismatch": ExitCode.REFUSED,
+    "ami_dlms.errors.NeedKey": ExitCode.MISSING,
+    "ami_dlms.errors.LinkError": ExitCode.METER,
+    "ami_dlms.errors.UsageError": ExitCode.USAGE,
+}
+"""Exit code by qualified name of the class; a subclass takes the code of its nearest entry."""
+
+_EXTRAS: Final = {
+    "ami_dlms": "dlms",
+    "ami_ingest": "ingest",
+    "ami_kafka": "kafka",
+    "ami_normalize": "normalize",
+    "ami_schemas": "kafka",
+    "ami_simulator": "simulator",
+    "ami": "kafka",
+    "confluent_kafka": "kafka",
+    "google": "kafka",
+    "cryptography": "dlms",
+    "yaml": "kafka",
+}
+"""Extra of ami-cli that brings a top-level module."""
+
+
+def explain(error: BaseException) -> CommandError | None:
+    """Return what to tell the user, or None where the error is a defect of ours."""
+    if isinstance(error, CommandError):
+        return error
+    if isinstance(error, ModuleNotFoundError):
+        return _missing_room(error)
+    code = _code(error)
+    if code is not None:
+        remedy = getattr(error, "remedy", "") or ""
+        return CommandError(_sentence(error), str(remedy), code)
+    if isinstance(error, OSError) and error.filename is not None:
+        return _file_error(error)
+    return None
+
+
+def _code(error: BaseException) -> ExitCode | None:
+    for cls in type(error).__mro__:
+        code = _CODES.get(f"{cls.__module__}.{cls.__qualname__}")
+        if code is not None:
+            return code
+    return None
+
+
+def _sentence(error: BaseException) -> str:
+    text = " ".join(str(getattr(error, "sentence", "") or error).split())
+    return text or type(error).__name__
+
+
+def _missing_room(error: ModuleNotFoundError) -> CommandError | None:
+    extra = _EXTRAS.get((error.name or "").partition(".")[0])
+    if extra is None:
+        return None
+    package = f"ami-cli[{extra}]"
+    return CommandError(
+        f"This command needs the package ami-{extra}, which is not installed ({error.name} is missing)",
+        f"pip install '{package}'",
+        ExitCode.ROOM,
+    )
+
+
+def _file_error(error: OSError) -> CommandError:
+    reasons = {
+        errno.ENOENT: ("does not exist", "check the path"),
+        errno.EACCES: ("cannot be read or written: permission denied", "check its owner and mode (`ls -l`)"),
+        errno.EISDIR: ("is a directory", "name a file"),
+        errno.ENOTDIR: ("does not exist: a part of its path is not a directory", "check the path"),
+        errno.ENOSPC: ("cannot be written: the disk is full", "free some space"),
+    }
+    what, remedy = reasons.get(error.errno or 0, (error.strerror or "cannot be used", "check the path"))
+    return CommandError(f"{error.filename} {what}", remedy, ExitCode.MISSING)

@@ -1,0 +1,96 @@
+"""Follow topics without a group: nothing is committed, so looking never disturbs a processor."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from types import TracebackType
+from typing import Any
+
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
+
+from ami_cli.view.records import Record
+from ami_kafka.check import check, metadata
+from ami_kafka.clients import consumer
+from ami_kafka.errors import KafkaUnavailable
+
+_TIMEOUT_S = 10.0
+
+
+class Follower:
+    """Reads every partition of some topics, committed records only. Use as a context manager."""
+
+    def __init__(self, bootstrap: str, topics: Sequence[str], *, from_beginning: bool) -> None:
+        """Find the partitions and where to begin. Raises KafkaUnavailable or TopicMissing."""
+        check(bootstrap, topics=topics)
+        known = metadata(bootstrap).topics
+        self._bootstrap = bootstrap
+        self._errors: list[str] = []
+        self._consumer: Any = consumer(
+            bootstrap,
+            f"ami-look-{uuid.uuid4()}",
+            on_error=self._on_error,
+            enable_partition_eof=True,
+            fetch_wait_max_ms=100,
+            auto_offset_reset="earliest",
+        )
+        self._ends: dict[tuple[str, int], int] = {}
+        starts = []
+        for topic in topics:
+            for partition in sorted(known[topic].partitions):
+                low, high = self._consumer.get_watermark_offsets(TopicPartition(topic, partition), _TIMEOUT_S)
+                self._ends[topic, partition] = high
+                starts.append(TopicPartition(topic, partition, low if from_beginning else high))
+        self._unread = {(start.topic, start.partition) for start in starts}
+        self._consumer.assign(starts)
+
+    def poll(self, timeout_s: float, limit: int = 1000) -> list[Record]:
+        """Return records that came, in the order they came; empty where none did. Raises KafkaUnavailable."""
+        found = []
+        for message in self._consumer.consume(limit, timeout_s):
+            error = message.error()
+            if error is None:
+                found.append(_record(message))
+            elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - the client's public name for it
+                self._unread.discard((message.topic(), message.partition()))
+            elif not error.retriable():
+                raise KafkaException(error)
+        if not found and self._errors:
+            raise KafkaUnavailable.at(self._bootstrap, self._errors[-1])
+        return found
+
+    @property
+    def at_end(self) -> bool:
+        """Whether every partition was read up to an end at least once."""
+        return not self._unread
+
+    def _on_error(self, error: KafkaError) -> None:
+        if error.code() == KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001 - the client's public name for it
+            self._errors.append("the connection was lost")
+
+    def __enter__(self) -> Follower:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._consumer.close()
+
+
+def until_end(follower: Follower) -> Iterator[Record]:
+    """Yield what the topics hold now."""
+    while not follower.at_end:
+        yield from follower.poll(0.5)
+
+
+def _record(message: Any) -> Record:
+    headers: Mapping[str, bytes] = {name: value or b"" for name, value in message.headers() or []}
+    return Record(
+        message.topic(),
+        message.partition(),
+        message.offset(),
+        message.timestamp()[1],
+        message.key(),
+        message.value(),
+        headers,
+    )

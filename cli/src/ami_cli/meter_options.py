@@ -1,0 +1,68 @@
+"""Options of the verbs that talk to one meter, and what they add up to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from ami_cli.errors import CommandError, ExitCode
+
+if TYPE_CHECKING:
+    import structlog
+
+    from ami_ingest.access import MeterAccess
+
+Auth = Literal["none", "lls", "hls-md5", "hls-sha1", "hls-gmac", "hls-sha256", "hls-ecdsa"]
+
+Address = Annotated[str, typer.Argument(metavar="ADDRESS", help="tcp://HOST:PORT (wrapper) or hdlc+tcp://HOST:PORT.")]
+Client = Annotated[int, typer.Option("--client", min=1, help="Client address (SAP).")]
+Server = Annotated[str, typer.Option("--server", help="Logical device; `1/17` adds the physical HDLC address.")]
+Authentication = Annotated[Auth, typer.Option("--auth", help="How to authenticate.")]
+Suite = Annotated[int, typer.Option("--suite", min=0, max=2, help="Security suite.")]
+Secrets = Annotated[
+    Path | None,
+    typer.Option(
+        "--secrets", metavar="FILE", help='JSON {"password", "guek", "gak", "client_system_title"}, mode 600.'
+    ),
+]
+Timeout = Annotated[float, typer.Option("--timeout", min=0.1, metavar="SECONDS", help="Give up after this time.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Log the session to stderr.")]
+
+
+def access_to(address: str, *, client: int, server: str, auth: Auth, suite: int, secrets: Path | None) -> MeterAccess:
+    """Put the options together. Raises CommandError, and ingest's own errors for the address and the secrets file."""
+    from ami_dlms.client import Authentication
+    from ami_ingest.access import MeterAccess
+    from ami_ingest.config import missing_credentials
+    from ami_ingest.credentials import Credentials, read_credentials
+    from ami_ingest.endpoint import Endpoint
+
+    endpoint = Endpoint.parse(address)
+    logical, slash, physical = server.partition("/")
+    if not logical.isdecimal() or (slash and not physical.isdecimal()):
+        raise CommandError(f"--server '{server}' is no address", "write 1, or 1/17", ExitCode.USAGE)
+    credentials = read_credentials(secrets) if secrets is not None else Credentials()
+    missing = missing_credentials(auth, credentials)
+    if missing:
+        where = "name a file that has it with --secrets" if secrets is None else f"add it to {secrets}"
+        raise CommandError(f"--auth {auth} needs {missing}", where, ExitCode.MISSING)
+    return MeterAccess(
+        endpoint=endpoint,
+        client_address=client,
+        logical_device=int(logical),
+        physical_device=int(physical) if slash else None,
+        authentication=Authentication(auth),
+        suite=suite,
+        credentials=credentials,
+    )
+
+
+def session_log(*, verbose: bool) -> structlog.typing.FilteringBoundLogger:
+    """Return a log of the session on stderr, or one that says nothing: a failure is one sentence, told at the end."""
+    import io
+
+    from ami_ingest.logs import logger
+
+    return logger() if verbose else logger(io.StringIO())

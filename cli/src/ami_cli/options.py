@@ -1,0 +1,34 @@
+"""Options that several verbs share, and the address of Kafka they resolve to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+Bootstrap = Annotated[
+    str | None,
+    typer.Option(
+        "--bootstrap",
+        envvar="KAFKA_BOOTSTRAP",
+        metavar="HOST:PORT[,…]",
+        help="Kafka to use. Without it: the local Kafka of `ami kafka start` if it runs, else localhost:9092.",
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="JSON lines on stdout instead of tables.")]
+Config = Annotated[Path | None, typer.Option("--config", "-c", metavar="FILE", help="Configuration (YAML).")]
+
+DEFAULT_BOOTSTRAP: Final = "localhost:9092"
+
+
+def bootstrap_servers(given: str | None) -> str:
+    """Return the Kafka to use: what was given, else the local kit's while it runs, else localhost:9092."""
+    if given:
+        return given
+    try:
+        from ami_kafka.broker import LocalBroker
+    except ModuleNotFoundError:
+        return DEFAULT_BOOTSTRAP
+    status = LocalBroker().status()
+    return status.bootstrap if status.running else DEFAULT_BOOTSTRAP

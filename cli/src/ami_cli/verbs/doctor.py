@@ -1,0 +1,34 @@
+"""`ami doctor`: is this machine ready, and if not, what to do."""
+
+from __future__ import annotations
+
+import typer
+
+from ami_cli.checks import Level, checks
+from ami_cli.console import console, print_json, table
+from ami_cli.errors import ExitCode
+from ami_cli.options import Bootstrap, Json, bootstrap_servers
+
+_STYLE = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "bold red"}
+
+
+def doctor(bootstrap: Bootstrap = None, as_json: Json = False) -> None:
+    """Check Python, packages, Java, disk, ports, Kafka and topics; say what to do. Exits 9 if a check fails."""
+    findings = []
+    for finding in checks(bootstrap_servers(bootstrap)):
+        findings.append(finding)
+        if as_json:
+            print_json({**finding._asdict(), "level": finding.level.value})
+    worst = [finding.level for finding in findings]
+    if not as_json:
+        drawn = table("", "check", "found", "what to do")
+        for level, name, found, remedy in findings:
+            drawn.add_row(f"[{_STYLE[level]}]{level.value}[/]", name, found, remedy)
+        out = console()
+        out.print(drawn)
+        warned, failed = worst.count(Level.WARN), worst.count(Level.FAIL)
+        out.print(
+            f"\n{len(worst)} checks: {worst.count(Level.OK)} ok, {warned} to look at, {failed} failed", style="bold"
+        )
+    if Level.FAIL in worst:
+        raise typer.Exit(ExitCode.INCOMPLETE)

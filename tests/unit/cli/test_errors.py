@@ -1,0 +1,143 @@
+"""A failure is one sentence, what to do, and a documented code; never a traceback, never a word on stdout."""
+
+import subprocess
+import sys
+
+import pytest
+
+from ami_cli.errors import CommandError, ExitCode
+from ami_cli.explain import explain
+from ami_cli.main import run
+
+pytestmark = pytest.mark.unit
+
+NO_KAFKA = ["--bootstrap", "127.0.0.1:1"]
+
+
+@pytest.fixture
+def failing(capsys):
+    def fails(*arguments):
+        code = run([str(argument) for argument in arguments])
+        captured = capsys.readouterr()
+        assert captured.out == ""
+        assert "Traceback" not in captured.err
+        first, *more = captured.err.splitlines()
+        assert first.startswith("error: ")
+        assert first.endswith((".", "!", "?"))
+        assert all(line.startswith("  try: ") for line in more)
+        assert len(more) <= 1
+        return code, captured.err
+
+    return fails
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["bogus"], ExitCode.USAGE, "No such command 'bogus'"),
+        (["tail"], ExitCode.USAGE, "Missing argument"),
+        (["tail", "bogus"], ExitCode.USAGE, "no topic called 'bogus'"),
+        (["tail", "raw", "--from", "middle"], ExitCode.USAGE, "middle"),
+        (["tail", "raw", *NO_KAFKA], ExitCode.KAFKA, "no Kafka answers at 127.0.0.1:1"),
+        (["topics", "apply", *NO_KAFKA], ExitCode.KAFKA, "ami kafka start"),
+        (["topics", "apply", "--file", "/nonexistent/topics.yaml"], ExitCode.CONFIG, "/nonexistent/topics.yaml"),
+        (["kafka", "start", "--nodes", "2"], ExitCode.USAGE, "1 node or 3"),
+        (["collect", "--config", "/nonexistent/agent.yaml"], ExitCode.CONFIG, "/nonexistent/agent.yaml"),
+        (["send", "/nonexistent/frames.hex"], ExitCode.DATA, "/nonexistent/frames.hex"),
+        (["ping", "http://meter"], ExitCode.USAGE, "no endpoint"),
+        (["ping", "tcp://127.0.0.1:1"], ExitCode.METER, "Connection Refused"),
+        (["read", "tcp://127.0.0.1:1"], ExitCode.USAGE, "nothing to read"),
+        (["read", "tcp://127.0.0.1:1", "1.2.3"], ExitCode.USAGE, "'1.2.3' names no object"),
+        (["read", "tcp://127.0.0.1:1", "1.0.1.8.0.255"], ExitCode.METER, "Connection Refused"),
+        (["read", "tcp://127.0.0.1:1", "1.0.1.8.0.255", "--auth", "lls"], ExitCode.MISSING, "needs password"),
+        (["read", "tcp://127.0.0.1:1", "1.0.1.8.0.255", "--server", "x"], ExitCode.USAGE, "no address"),
+        (["read", "tcp://127.0.0.1:1", "--profile", "1.0.99.1.0.255"], ExitCode.USAGE, "--from"),
+        (
+            ["read", "tcp://127.0.0.1:1", "1.0.1.8.0.255", "--secrets", "/nonexistent/secrets.json"],
+            ExitCode.CONFIG,
+            "/nonexistent/secrets.json",
+        ),
+        (["normalize", *NO_KAFKA], ExitCode.KAFKA, "no Kafka answers at 127.0.0.1:1"),
+        (["normalize", *NO_KAFKA, "--keys", "/nonexistent/keys.json"], ExitCode.MISSING, "/nonexistent/keys.json"),
+        (["decode"], ExitCode.USAGE, "nothing to decode"),
+        (["decode", "/nonexistent/frames.hex"], ExitCode.MISSING, "/nonexistent/frames.hex"),
+        (["decode", "--jsonl", "/nonexistent/frames.jsonl"], ExitCode.MISSING, "/nonexistent/frames.jsonl"),
+    ],
+)
+def test_each_failure_has_its_sentence_and_code(failing, arguments, code, words):
+    got, said = failing(*arguments)
+
+    assert got == code, said
+    assert words in said
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o660])
+def test_a_secrets_file_others_can_read_is_refused(failing, tmp_path, mode):
+    secrets = tmp_path / "secrets.json"
+    secrets.write_text('{"password": "not to be seen"}')
+    secrets.chmod(mode)
+
+    code, said = failing("read", "tcp://127.0.0.1:1", "1.0.1.8.0.255", "--auth", "lls", "--secrets", secrets)
+
+    assert code == ExitCode.CONFIG
+    assert f"chmod 600 {secrets}" in said
+    assert "not to be seen" not in said
+
+
+def test_a_configuration_with_a_wrong_key_names_it(failing, tmp_path):
+    config = tmp_path / "agent.yaml"
+    config.write_text("agent: a\nkafka: {bootstrap: localhost:1}\nlissten: []\n")
+
+    code, said = failing("collect", "--config", config)
+
+    assert code == ExitCode.CONFIG
+    assert "lissten" in said
+
+
+def test_a_missing_room_names_the_package():
+    told = explain(ModuleNotFoundError("No module named 'ami_ingest'", name="ami_ingest.agent"))
+
+    assert told.code == ExitCode.ROOM
+    assert "ami-ingest" in told.sentence
+    assert told.remedy == "pip install 'ami-cli[ingest]'"
+
+
+def test_the_command_starts_without_any_room():
+    program = """
+import sys
+class Nothing:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in {"ami", "ami_schemas", "ami_dlms", "ami_kafka", "ami_ingest", "ami_normalize",
+                                  "ami_simulator", "confluent_kafka", "google", "yaml", "cryptography"}:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+sys.meta_path.insert(0, Nothing())
+from ami_cli.main import run
+codes = [run(["--help"])]
+for arguments in (["kafka", "status"], ["topics", "apply"], ["collect"], ["normalize"], ["decode", "00"], ["demo"],
+                  ["read", "tcp://127.0.0.1:1", "1.0.1.8.0.255"], ["send", "x"], ["tail", "raw"], ["simulate", "meter"]):
+    codes.append(run(arguments))
+print(codes)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert done.stdout.splitlines()[-1] == str([0] + [8] * 10), done.stderr
+    assert done.stderr.count("which is not installed") == 10
+    assert "Traceback" not in done.stderr
+
+
+def test_a_file_error_is_told_with_the_file(tmp_path):
+    with pytest.raises(OSError) as raised:
+        (tmp_path / "nothing").read_text()
+
+    assert explain(raised.value).code == ExitCode.MISSING
+    assert str(tmp_path / "nothing") in explain(raised.value).sentence
+
+
+def test_what_we_do_not_know_is_a_defect_of_ours():
+    assert explain(ValueError("strange")) is None
+
+
+def test_a_command_error_is_told_as_it_is():
+    error = CommandError("It is so", "do this", ExitCode.DATA)
+
+    assert explain(error) is error

@@ -1,0 +1,44 @@
+"""Every verb explains itself."""
+
+import pytest
+
+from ami_cli.main import run
+
+pytestmark = pytest.mark.unit
+
+VERBS = [
+    "demo", "doctor", "read", "ping", "send", "simulate", "simulate meter", "collect", "normalize", "kafka", "kafka start",
+    "kafka stop", "kafka status", "topics", "topics apply", "tail", "decode",
+]  # fmt: skip
+
+
+def test_the_command_lists_its_verbs(capsys):
+    code = run(["--help"])
+    said = capsys.readouterr().out
+
+    assert code == 0
+    for verb in {verb.split()[0] for verb in VERBS}:
+        assert f" {verb} " in said
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_each_verb_has_help(verb, capsys):
+    code = run([*verb.split(), "--help"])
+    said = capsys.readouterr().out
+
+    assert code == 0
+    assert "Usage" in said or "usage" in said
+
+
+def test_version(capsys):
+    assert run(["--version"]) == 0
+    assert capsys.readouterr().out.startswith("ami 0.")
+
+
+@pytest.mark.parametrize("verb", ["tail raw", "topics apply", "normalize", "collect", "demo", "doctor"])
+def test_what_uses_kafka_takes_bootstrap(verb, capsys):
+    run([verb.split()[0], *verb.split()[1:][:1], "--help"] if verb == "topics apply" else [verb.split()[0], "--help"])
+    said = capsys.readouterr().out
+
+    assert "--bootstrap" in said
+    assert "KAFKA_BOOTSTRAP" in said
