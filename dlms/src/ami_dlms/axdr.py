@@ -21,7 +21,6 @@ depth against `Limits`.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
 from enum import IntEnum
 from typing import Any, Final, NamedTuple
 
@@ -79,10 +78,10 @@ class BitString(NamedTuple):
 
 
 class TypeDescription(NamedTuple):
-    """The type of the elements of a compact-array: a tag; for arrays the count and one element type, for structures one a member."""
+    """The type of the elements of a compact-array: a tag; for arrays the size and one element type, for structures one a member."""
 
     tag: int
-    count: int = 0
+    size: int = 0
     members: tuple[TypeDescription, ...] = ()
 
 
@@ -295,7 +294,7 @@ class _Decoder:
     def _content(self, description: TypeDescription, offset: int, depth: int) -> tuple[Data, int]:
         tag = description.tag
         if tag == Tag.ARRAY:
-            members = description.members * description.count if description.count <= len(self._buf) else None
+            members = description.members * description.size if description.size <= len(self._buf) else None
             if members is None:
                 raise Truncated("an array in a compact array is longer than the message", offset=offset)
         elif tag == Tag.STRUCTURE:
@@ -372,7 +371,7 @@ def _encode_plain(data: Data, out: bytearray) -> None:
 def _encode_description(description: TypeDescription, out: bytearray) -> None:
     out.append(description.tag)
     if description.tag == Tag.ARRAY:
-        out += description.count.to_bytes(2, "big")
+        out += description.size.to_bytes(2, "big")
     elif description.tag == Tag.STRUCTURE:
         out += write_length(len(description.members))
     for member in description.members:
@@ -383,7 +382,7 @@ def _encode_content(description: TypeDescription, data: Data, out: bytearray) ->
     if data.tag != description.tag:
         raise UsageError(f"an element of type {data.tag:#04x} in a compact array of {description.tag:#04x}")
     if description.tag in (Tag.ARRAY, Tag.STRUCTURE):
-        members = description.members * description.count if description.tag == Tag.ARRAY else description.members
+        members = description.members * description.size if description.tag == Tag.ARRAY else description.members
         if len(members) != len(data.value):
             raise UsageError(f"an element has {len(data.value)} members, its type {len(members)}")
         for member, item in zip(members, data.value):  # noqa: B905  lengths were compared

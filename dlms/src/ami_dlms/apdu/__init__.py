@@ -1,0 +1,151 @@
+"""APDUs: bytes to values and back (Green Book clause 9.5; ACSE in BER, xDLMS in A-XDR).
+
+`decode(buf)` gives one of the classes below; each has `to_bytes()`. Ciphered APDUs come out as they are on the wire:
+`ami_dlms.security` opens them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, Union
+
+from ami_dlms.apdu import acse, action, block_transfer, ciphered, errors, get, initiate, notification, set
+from ami_dlms.apdu.acse import Aare, Aarq, ApplicationContext, AssociationResult, Diagnostic, Mechanism, Rlre, Rlrq
+from ami_dlms.apdu.action import ActionRequest, ActionRequestNormal, ActionResponse, ActionResponseNormal
+from ami_dlms.apdu.action import (
+    ActionRequestNextPblock,
+    ActionRequestNormal,
+    ActionResponseNormal,
+    ActionResponseWithPblock,
+)
+from ami_dlms.apdu.block_transfer import GeneralBlockTransfer
+from ami_dlms.apdu.ciphered import GeneralCiphering, GeneralGloCiphering, ServiceCiphered
+from ami_dlms.apdu.descriptors import CosemAttribute, CosemMethod, SelectiveAccess
+from ami_dlms.apdu.errors import ConfirmedServiceError, ExceptionResponse
+from ami_dlms.apdu.get import (
+    GetRequest,
+    GetRequestNext,
+    GetRequestNormal,
+    GetRequestWithList,
+    GetResponse,
+    GetResponseNormal,
+    GetResponseWithDatablock,
+    GetResponseWithList,
+)
+from ami_dlms.apdu.initiate import Conformance, InitiateRequest, InitiateResponse
+from ami_dlms.apdu.notification import DataNotification, EventNotification
+from ami_dlms.apdu.reader import Reader
+from ami_dlms.apdu.results import ActionResult, DataAccessResult
+from ami_dlms.apdu.set import SetRequest, SetRequestNormal, SetResponse, SetResponseNormal
+from ami_dlms.errors import ApduUnknown, Truncated
+
+Ciphered = Union[GeneralGloCiphering, GeneralCiphering, ServiceCiphered]
+"""APDUs that `ami_dlms.security.unprotect` opens."""
+
+Apdu = Union[
+    Aarq, Aare, Rlrq, Rlre,
+    InitiateRequest, InitiateResponse,
+    GetRequest, GetResponse, SetRequest, SetResponse, ActionRequest, ActionResponse,
+    DataNotification, EventNotification,
+    ExceptionResponse, ConfirmedServiceError,
+    GeneralBlockTransfer,
+    GeneralGloCiphering, GeneralCiphering, ServiceCiphered,
+]  # fmt: skip
+"""Any APDU."""
+
+_READERS: Final[dict[int, Callable[[Reader], Apdu]]] = {
+    0x01: initiate.read_request,
+    0x08: initiate.read_response,
+    0x0E: errors.read_confirmed_service_error,
+    0x0F: notification.read_data_notification,
+    0x60: acse.read_aarq,
+    0x61: acse.read_aare,
+    0x62: acse.read_rlrq,
+    0x63: acse.read_rlre,
+    0xC0: get.read_get_request,
+    0xC1: set.read_set_request,
+    0xC2: notification.read_event_notification,
+    0xC3: action.read_action_request,
+    0xC4: get.read_get_response,
+    0xC5: set.read_set_response,
+    0xC7: action.read_action_response,
+    0xD8: errors.read_exception_response,
+    ciphered.GENERAL_CIPHERING: ciphered.read_general_ciphering,
+    0xE0: block_transfer.read_block,
+}
+
+
+def decode(buf: bytes) -> Apdu:
+    """Decode one whole APDU.
+
+    Raises ApduUnknown, ApduMalformed, DataMalformed, Truncated, LimitExceeded, UnsupportedSuite, or TrailingBytes where
+    octets are left.
+    """
+    apdu, end = decode_from(buf)
+    Reader(buf, end).end()
+    return apdu
+
+
+def decode_from(buf: bytes) -> tuple[Apdu, int]:
+    """Decode the APDU at the start of a buffer; return it and the offset behind it."""
+    if not buf:
+        raise Truncated("an APDU is missing", offset=0)
+    reader = Reader(buf, 1)
+    tag = buf[0]
+    read = _READERS.get(tag)
+    if read is not None:
+        return read(reader), reader.at
+    if tag in (ciphered.GENERAL_GLO, ciphered.GENERAL_DED):
+        return ciphered.read_general(reader, tag), reader.at
+    if tag in ciphered.SERVICE_CIPHERED:
+        return ciphered.read_service(reader, tag), reader.at
+    raise ApduUnknown(f"{tag:#04x} begins no APDU", offset=0)
+
+
+__all__ = [
+    "Aare",
+    "Aarq",
+    "ActionRequestNextPblock",
+    "ActionRequestNormal",
+    "ActionResponseNormal",
+    "ActionResponseWithPblock",
+    "ActionResult",
+    "Apdu",
+    "ApplicationContext",
+    "AssociationResult",
+    "Ciphered",
+    "ConfirmedServiceError",
+    "Conformance",
+    "CosemAttribute",
+    "CosemMethod",
+    "DataAccessResult",
+    "DataNotification",
+    "Diagnostic",
+    "EventNotification",
+    "ExceptionResponse",
+    "GeneralBlockTransfer",
+    "GeneralCiphering",
+    "GeneralGloCiphering",
+    "GetDataResult",
+    "GetRequestNext",
+    "GetRequestNormal",
+    "GetRequestWithList",
+    "GetResponseNormal",
+    "GetResponseWithDatablock",
+    "GetResponseWithList",
+    "InitiateRequest",
+    "InitiateResponse",
+    "Mechanism",
+    "Rlre",
+    "Rlrq",
+    "SelectiveAccess",
+    "ServiceCiphered",
+    "SetRequestNormal",
+    "SetRequestWithDatablock",
+    "SetRequestWithFirstDatablock",
+    "SetResponseDatablock",
+    "SetResponseLastDatablock",
+    "SetResponseNormal",
+    "decode",
+    "decode_from",
+]

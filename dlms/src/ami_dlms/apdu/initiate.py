@@ -1,0 +1,133 @@
+"""xDLMS InitiateRequest (01) and InitiateResponse (08), which travel inside of AARQ and AARE (Green Book clause 9.4.4)."""
+
+from __future__ import annotations
+
+from enum import IntFlag
+from typing import Final, NamedTuple
+
+from ami_dlms.apdu.reader import Reader
+from ami_dlms.axdr import write_length
+from ami_dlms.errors import ApduMalformed
+
+_CONFORMANCE_HEAD: Final = (b"\x5f\x1f\x04\x00", b"\x5f\x04\x00")
+"""[APPLICATION 31] BIT STRING of four octets, no unused bits; the short form of older meters is read as well."""
+
+LN_NAME: Final = 0x0007
+"""vaa-name of logical name referencing."""
+SN_NAME: Final = 0xFA00
+"""vaa-name of short name referencing."""
+
+
+class Conformance(IntFlag):
+    """The conformance block: bit 0 of the standard is the highest of 24."""
+
+    GENERAL_PROTECTION = 1 << 22
+    GENERAL_BLOCK_TRANSFER = 1 << 21
+    READ = 1 << 20
+    WRITE = 1 << 19
+    UNCONFIRMED_WRITE = 1 << 18
+    DELTA_VALUE_ENCODING = 1 << 17
+    ATTRIBUTE_0_SUPPORTED_WITH_SET = 1 << 15
+    PRIORITY_MGMT_SUPPORTED = 1 << 14
+    ATTRIBUTE_0_SUPPORTED_WITH_GET = 1 << 13
+    BLOCK_TRANSFER_WITH_GET_OR_READ = 1 << 12
+    BLOCK_TRANSFER_WITH_SET_OR_WRITE = 1 << 11
+    BLOCK_TRANSFER_WITH_ACTION = 1 << 10
+    MULTIPLE_REFERENCES = 1 << 9
+    INFORMATION_REPORT = 1 << 8
+    DATA_NOTIFICATION = 1 << 7
+    ACCESS = 1 << 6
+    PARAMETERIZED_ACCESS = 1 << 5
+    GET = 1 << 4
+    SET = 1 << 3
+    SELECTIVE_ACCESS = 1 << 2
+    EVENT_NOTIFICATION = 1 << 1
+    ACTION = 1 << 0
+
+
+class InitiateRequest(NamedTuple):
+    """What a client proposes."""
+
+    conformance: Conformance
+    client_max_receive_pdu_size: int
+    """Octets of an APDU the client takes; 0 without limit."""
+    dedicated_key: bytes | None = None
+    response_allowed: bool = True
+    quality_of_service: int | None = None
+    dlms_version: int = 6
+
+    def to_bytes(self) -> bytes:
+        """Write the APDU."""
+        key = b"\x00" if self.dedicated_key is None else b"\x01" + _string(self.dedicated_key)
+        # BOOLEAN DEFAULT TRUE: its absence octet says TRUE.
+        allowed = b"\x00" if self.response_allowed else b"\x01\x00"
+        quality = b"\x00" if self.quality_of_service is None else b"\x01" + _int8(self.quality_of_service)
+        size = self.client_max_receive_pdu_size.to_bytes(2, "big")
+        return b"\x01" + key + allowed + quality + bytes((self.dlms_version,)) + _conformance(self.conformance) + size
+
+    def __repr__(self) -> str:
+        """Leave the dedicated key out."""
+        return (
+            f"InitiateRequest(conformance={self.conformance!r}, "
+            f"client_max_receive_pdu_size={self.client_max_receive_pdu_size}, dlms_version={self.dlms_version})"
+        )
+
+
+class InitiateResponse(NamedTuple):
+    """What the server takes of it."""
+
+    conformance: Conformance
+    server_max_receive_pdu_size: int
+    quality_of_service: int | None = None
+    dlms_version: int = 6
+    vaa_name: int = LN_NAME
+
+    def to_bytes(self) -> bytes:
+        """Write the APDU."""
+        quality = b"\x00" if self.quality_of_service is None else b"\x01" + _int8(self.quality_of_service)
+        size = self.server_max_receive_pdu_size.to_bytes(2, "big") + self.vaa_name.to_bytes(2, "big")
+        return b"\x08" + quality + bytes((self.dlms_version,)) + _conformance(self.conformance) + size
+
+
+def _string(octets: bytes) -> bytes:
+    return write_length(len(octets)) + octets
+
+
+def _int8(value: int) -> bytes:
+    return value.to_bytes(1, "big", signed=True)
+
+
+def _conformance(value: Conformance) -> bytes:
+    return _CONFORMANCE_HEAD[0] + int(value).to_bytes(3, "big")
+
+
+def _read_conformance(reader: Reader) -> Conformance:
+    at = reader.at
+    for head in _CONFORMANCE_HEAD:
+        if reader.buf.startswith(head, reader.at):
+            reader.take(len(head))
+            return Conformance(int.from_bytes(reader.take(3), "big") & 0x7FFFFF)
+    raise ApduMalformed("the conformance block is missing", offset=at)
+
+
+def _quality(reader: Reader) -> int | None:
+    return int.from_bytes(reader.take(1), "big", signed=True) if reader.flag() else None
+
+
+def read_request(reader: Reader) -> InitiateRequest:
+    """Read an InitiateRequest behind its tag."""
+    key = reader.octet_string() if reader.flag() else None
+    allowed = not reader.flag() or reader.boolean()
+    quality = _quality(reader)
+    version = reader.u8()
+    conformance = _read_conformance(reader)
+    return InitiateRequest(conformance, reader.u16(), key, allowed, quality, version)
+
+
+def read_response(reader: Reader) -> InitiateResponse:
+    """Read an InitiateResponse behind its tag."""
+    quality = _quality(reader)
+    version = reader.u8()
+    conformance = _read_conformance(reader)
+    size = reader.u16()
+    return InitiateResponse(conformance, size, quality, version, reader.u16())

@@ -1,0 +1,135 @@
+"""SET: writing attributes (Green Book 9.3.7, 9.5)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Union
+
+from ami_dlms import axdr
+from ami_dlms.apdu.descriptors import CosemAttribute, SelectiveAccess, write_optional_access
+from ami_dlms.apdu.reader import Reader, octet_string, u8, u32
+from ami_dlms.apdu.results import DataAccessResult, read_data_access_result
+from ami_dlms.axdr import Data
+from ami_dlms.errors import ApduMalformed
+
+SET_REQUEST = 0xC1
+SET_RESPONSE = 0xC5
+
+
+@dataclass(frozen=True, slots=True)
+class SetRequestNormal:
+    """Write one attribute."""
+
+    invoke_id_and_priority: int
+    attribute: CosemAttribute
+    access: SelectiveAccess | None
+    value: Data
+
+    def to_bytes(self) -> bytes:
+        """Encode."""
+        head = bytes((SET_REQUEST, 1)) + u8(self.invoke_id_and_priority) + self.attribute.to_bytes()
+        return head + write_optional_access(self.access) + axdr.encode(self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class SetRequestWithFirstDatablock:
+    """Begin to write one attribute in blocks."""
+
+    invoke_id_and_priority: int
+    attribute: CosemAttribute
+    access: SelectiveAccess | None
+    last: bool
+    block_number: int
+    data: bytes
+
+    def to_bytes(self) -> bytes:
+        """Encode."""
+        head = bytes((SET_REQUEST, 2)) + u8(self.invoke_id_and_priority) + self.attribute.to_bytes()
+        block = bytes((self.last,)) + u32(self.block_number) + octet_string(self.data)
+        return head + write_optional_access(self.access) + block
+
+
+@dataclass(frozen=True, slots=True)
+class SetRequestWithDatablock:
+    """A further block of the value."""
+
+    invoke_id_and_priority: int
+    last: bool
+    block_number: int
+    data: bytes
+
+    def to_bytes(self) -> bytes:
+        """Encode."""
+        head = bytes((SET_REQUEST, 3)) + u8(self.invoke_id_and_priority) + bytes((self.last,))
+        return head + u32(self.block_number) + octet_string(self.data)
+
+
+@dataclass(frozen=True, slots=True)
+class SetResponseNormal:
+    """How the writing ended."""
+
+    invoke_id_and_priority: int
+    result: DataAccessResult
+
+    def to_bytes(self) -> bytes:
+        """Encode."""
+        return bytes((SET_RESPONSE, 1)) + u8(self.invoke_id_and_priority) + bytes((self.result,))
+
+
+@dataclass(frozen=True, slots=True)
+class SetResponseDatablock:
+    """A block was taken, the next may follow."""
+
+    invoke_id_and_priority: int
+    block_number: int
+
+    def to_bytes(self) -> bytes:
+        """Encode."""
+        return bytes((SET_RESPONSE, 2)) + u8(self.invoke_id_and_priority) + u32(self.block_number)
+
+
+@dataclass(frozen=True, slots=True)
+class SetResponseLastDatablock:
+    """The last block was taken; how the writing ended."""
+
+    invoke_id_and_priority: int
+    result: DataAccessResult
+    block_number: int
+
+    def to_bytes(self) -> bytes:
+        """Encode."""
+        head = bytes((SET_RESPONSE, 3)) + u8(self.invoke_id_and_priority)
+        return head + bytes((self.result,)) + u32(self.block_number)
+
+
+SetRequest = Union[SetRequestNormal, SetRequestWithFirstDatablock, SetRequestWithDatablock]
+SetResponse = Union[SetResponseNormal, SetResponseDatablock, SetResponseLastDatablock]
+
+
+def read_set_request(reader: Reader) -> SetRequest:
+    """Read what follows the tag of a SET request."""
+    form, invoke = reader.uint(1), reader.uint(1)
+    if form == 1:
+        attribute, access = CosemAttribute.read(reader), SelectiveAccess.read_optional(reader)
+        return SetRequestNormal(invoke, attribute, access, reader.data())
+    if form == 2:
+        attribute, access = CosemAttribute.read(reader), SelectiveAccess.read_optional(reader)
+        last, number = reader.boolean(), reader.uint(4)
+        return SetRequestWithFirstDatablock(invoke, attribute, access, last, number, reader.octet_string())
+    if form == 3:
+        last, number = reader.boolean(), reader.uint(4)
+        return SetRequestWithDatablock(invoke, last, number, reader.octet_string())
+    raise ApduMalformed(f"{form} is no supported form of a SET request", offset=1)
+
+
+def read_set_response(reader: Reader) -> SetResponse:
+    """Read what follows the tag of a SET response."""
+    form, invoke = reader.uint(1), reader.uint(1)
+    if form == 1:
+        return SetResponseNormal(invoke, read_data_access_result(reader))
+    if form == 2:
+        return SetResponseDatablock(invoke, reader.uint(4))
+    if form == 3:
+        result = read_data_access_result(reader)
+        return SetResponseLastDatablock(invoke, result, reader.uint(4))
+    raise ApduMalformed(f"{form} is no supported form of a SET response", offset=1)
