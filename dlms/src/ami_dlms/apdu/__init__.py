@@ -11,8 +11,9 @@ from typing import Final, Union
 
 from ami_dlms.apdu import acse, action, block_transfer, ciphered, errors, get, initiate, notification, set
 from ami_dlms.apdu.acse import Aare, Aarq, ApplicationContext, AssociationResult, Diagnostic, Mechanism, Rlre, Rlrq
-from ami_dlms.apdu.action import ActionRequest, ActionRequestNormal, ActionResponse, ActionResponseNormal
 from ami_dlms.apdu.action import (
+    ActionRequest,
+    ActionResponse,
     ActionRequestNextPblock,
     ActionRequestNormal,
     ActionResponseNormal,
@@ -35,8 +36,17 @@ from ami_dlms.apdu.get import (
 from ami_dlms.apdu.initiate import Conformance, InitiateRequest, InitiateResponse
 from ami_dlms.apdu.notification import DataNotification, EventNotification
 from ami_dlms.apdu.reader import Reader
-from ami_dlms.apdu.results import ActionResult, DataAccessResult
-from ami_dlms.apdu.set import SetRequest, SetRequestNormal, SetResponse, SetResponseNormal
+from ami_dlms.apdu.results import ActionResult, DataAccessResult, GetDataResult
+from ami_dlms.apdu.set import (
+    SetRequest,
+    SetRequestNormal,
+    SetRequestWithDatablock,
+    SetRequestWithFirstDatablock,
+    SetResponse,
+    SetResponseDatablock,
+    SetResponseLastDatablock,
+    SetResponseNormal,
+)
 from ami_dlms.errors import ApduUnknown, Truncated
 
 Ciphered = Union[GeneralGloCiphering, GeneralCiphering, ServiceCiphered]

@@ -83,22 +83,22 @@ ActionResponse = Union[ActionResponseNormal, ActionResponseWithPblock]
 
 def read_action_request(reader: Reader) -> ActionRequest:
     """Read what follows the tag of an ACTION request."""
-    form, invoke = reader.uint(1), reader.uint(1)
+    form, invoke = reader.u8(), reader.u8()
     if form == 1:
         method = CosemMethod.read(reader)
         return ActionRequestNormal(invoke, method, reader.data() if reader.flag() else None)
     if form == 2:
-        return ActionRequestNextPblock(invoke, reader.uint(4))
+        return ActionRequestNextPblock(invoke, reader.u32())
     raise ApduMalformed(f"{form} is no supported form of an ACTION request", offset=1)
 
 
 def read_action_response(reader: Reader) -> ActionResponse:
     """Read what follows the tag of an ACTION response."""
-    form, invoke = reader.uint(1), reader.uint(1)
+    form, invoke = reader.u8(), reader.u8()
     if form == 1:
         result = read_action_result(reader)
         return ActionResponseNormal(invoke, result, read_get_data_result(reader) if reader.flag() else None)
     if form == 2:
-        last, number = reader.boolean(), reader.uint(4)
+        last, number = reader.boolean(), reader.u32()
         return ActionResponseWithPblock(invoke, last, number, reader.octet_string())
     raise ApduMalformed(f"{form} is no supported form of an ACTION response", offset=1)

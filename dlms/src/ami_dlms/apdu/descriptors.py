@@ -69,7 +69,7 @@ class SelectiveAccess:
     @classmethod
     def read_optional(cls, reader: Reader) -> SelectiveAccess | None:
         """Read a selective access that may be missing."""
-        return cls(reader.uint(1), reader.data()) if reader.flag() else None
+        return cls(reader.u8(), reader.data()) if reader.flag() else None
 
     def to_bytes(self) -> bytes:
         """Write selector and parameters."""

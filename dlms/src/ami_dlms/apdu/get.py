@@ -113,11 +113,11 @@ GetResponse = Union[GetResponseNormal, GetResponseWithDatablock, GetResponseWith
 
 def read_get_request(reader: Reader) -> GetRequest:
     """Read what follows the tag of a GET request."""
-    form, invoke = reader.uint(1), reader.uint(1)
+    form, invoke = reader.u8(), reader.u8()
     if form == 1:
         return GetRequestNormal(invoke, CosemAttribute.read(reader), SelectiveAccess.read_optional(reader))
     if form == 2:
-        return GetRequestNext(invoke, reader.uint(4))
+        return GetRequestNext(invoke, reader.u32())
     if form == 3:
         count = reader.count()
         return GetRequestWithList(
@@ -128,11 +128,11 @@ def read_get_request(reader: Reader) -> GetRequest:
 
 def read_get_response(reader: Reader) -> GetResponse:
     """Read what follows the tag of a GET response."""
-    form, invoke = reader.uint(1), reader.uint(1)
+    form, invoke = reader.u8(), reader.u8()
     if form == 1:
         return GetResponseNormal(invoke, read_get_data_result(reader))
     if form == 2:
-        last, number = reader.boolean(), reader.uint(4)
+        last, number = reader.boolean(), reader.u32()
         refused = reader.flag()
         result = read_data_access_result(reader) if refused else reader.octet_string()
         return GetResponseWithDatablock(invoke, last, number, result)

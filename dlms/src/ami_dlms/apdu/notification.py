@@ -55,10 +55,10 @@ class EventNotification:
 
 def read_data_notification(reader: Reader) -> DataNotification:
     """Read what follows the tag."""
-    invoke = reader.uint(4)
-    tagged = reader.buf.startswith(_TAGGED_DATE_TIME, reader.offset)
+    invoke = reader.u32()
+    tagged = reader.buf.startswith(_TAGGED_DATE_TIME, reader.at)
     if tagged:
-        reader.offset += 1
+        reader.at += 1
     date_time = reader.octet_string()
     if len(date_time) not in (0, 12):
         raise ApduMalformed(f"a date-time of {len(date_time)} octets; 12 or none are due", offset=5)
@@ -67,9 +67,9 @@ def read_data_notification(reader: Reader) -> DataNotification:
 
 def read_event_notification(reader: Reader, *, lenient: bool = False) -> EventNotification:
     """Read what follows the tag; `lenient` takes a time without its flag."""
-    unflagged = lenient and reader.buf.startswith(_TAGGED_DATE_TIME, reader.offset)
+    unflagged = lenient and reader.buf.startswith(_TAGGED_DATE_TIME, reader.at)
     if unflagged:
-        reader.offset += 1
+        reader.at += 1
         time: bytes | None = reader.octet_string()
     else:
         time = reader.octet_string() if reader.flag() else None

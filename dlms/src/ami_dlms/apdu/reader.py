@@ -16,72 +16,75 @@ _U32: Final = struct.Struct(">I")
 class Reader:
     """A position in received octets. Every method raises Truncated where the octets end too early."""
 
-    __slots__ = ("buf", "offset")
+    __slots__ = ("at", "buf")
 
-    def __init__(self, buf: bytes, offset: int = 0) -> None:
+    def __init__(self, buf: bytes, at: int = 0) -> None:
         self.buf = buf
-        self.offset = offset
+        self.at = at
 
-    @property
-    def left(self) -> int:
-        """How many octets are left."""
-        return len(self.buf) - self.offset
+    def u8(self) -> int:
+        """Read an unsigned octet."""
+        at = self.at
+        if at >= len(self.buf):
+            raise Truncated("the APDU ends too early", offset=at)
+        self.at = at + 1
+        return self.buf[at]
 
-    def uint(self, width: int) -> int:
-        """Read an unsigned integer of `width` octets, big-endian."""
-        return int.from_bytes(self.take(width), "big")
+    def u16(self) -> int:
+        """Read two octets, unsigned, big-endian."""
+        return int.from_bytes(self.take(2), "big")
 
-    def choice(self, *allowed: int) -> int:
-        """Read the octet of a CHOICE. Raises ApduMalformed where it is none of `allowed`."""
-        octet = self.uint(1)
-        if octet not in allowed:
-            raise ApduMalformed(f"{octet:#04x} is no choice here", offset=self.offset - 1)
-        return octet
+    def u32(self) -> int:
+        """Read four octets, unsigned, big-endian."""
+        return int.from_bytes(self.take(4), "big")
 
     def take(self, count: int) -> bytes:
         """Read `count` octets."""
-        end = self.offset + count
+        end = self.at + count
         if end > len(self.buf):
-            raise Truncated(f"{count} octets are due, {len(self.buf) - self.offset} are left", offset=self.offset)
-        octets = self.buf[self.offset : end]
-        self.offset = end
+            raise Truncated(f"{count} octets are due, {len(self.buf) - self.at} are left", offset=self.at)
+        octets = self.buf[self.at : end]
+        self.at = end
         return octets
 
     def octet_string(self) -> bytes:
         """Read a length and that many octets."""
-        length, self.offset = axdr.read_length(self.buf, self.offset)
+        length, self.at = axdr.read_length(self.buf, self.at)
         return self.take(length)
 
     def count(self) -> int:
         """Read a count of elements, each of at least one octet."""
-        at = self.offset
-        count, self.offset = axdr.read_length(self.buf, at)
-        if count > len(self.buf) - self.offset:
+        at = self.at
+        count, self.at = axdr.read_length(self.buf, at)
+        if count > len(self.buf) - self.at:
             raise Truncated(f"{count} elements are announced, fewer octets are left", offset=at)
         return count
 
     def flag(self) -> bool:
         """Read the octet that says whether an OPTIONAL or DEFAULT element follows."""
-        return self.choice(0, 1) == 1
+        octet = self.u8()
+        if octet > 1:
+            raise ApduMalformed(f"{octet:#04x} stands where 0 or 1 is due", offset=self.at - 1)
+        return octet == 1
 
     def boolean(self) -> bool:
         """Read a BOOLEAN: any octet but 0 is true."""
-        return self.uint(1) != 0
+        return self.u8() != 0
 
     def data(self) -> Data:
         """Read COSEM data."""
-        data, self.offset = axdr.decode(self.buf, self.offset)
+        data, self.at = axdr.decode(self.buf, self.at)
         return data
 
     def rest(self) -> bytes:
         """Read what is left."""
-        return self.take(len(self.buf) - self.offset)
+        return self.take(len(self.buf) - self.at)
 
     def end(self) -> None:
         """Raise TrailingBytes unless everything was read."""
-        left = len(self.buf) - self.offset
+        left = len(self.buf) - self.at
         if left:
-            raise TrailingBytes(f"{left} octets are left after the APDU", offset=self.offset)
+            raise TrailingBytes(f"{left} octets are left after the APDU", offset=self.at)
 
 
 def u8(value: int) -> bytes:

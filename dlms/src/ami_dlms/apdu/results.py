@@ -65,12 +65,12 @@ GetDataResult = Union[Data, DataAccessResult]
 
 def read_data_access_result(reader: Reader) -> DataAccessResult:
     """Read a Data-Access-Result."""
-    return DataAccessResult(reader.uint(1))
+    return DataAccessResult(reader.u8())
 
 
 def read_action_result(reader: Reader) -> ActionResult:
     """Read an Action-Result."""
-    return ActionResult(reader.uint(1))
+    return ActionResult(reader.u8())
 
 
 def read_get_data_result(reader: Reader) -> GetDataResult:

@@ -108,28 +108,28 @@ SetResponse = Union[SetResponseNormal, SetResponseDatablock, SetResponseLastData
 
 def read_set_request(reader: Reader) -> SetRequest:
     """Read what follows the tag of a SET request."""
-    form, invoke = reader.uint(1), reader.uint(1)
+    form, invoke = reader.u8(), reader.u8()
     if form == 1:
         attribute, access = CosemAttribute.read(reader), SelectiveAccess.read_optional(reader)
         return SetRequestNormal(invoke, attribute, access, reader.data())
     if form == 2:
         attribute, access = CosemAttribute.read(reader), SelectiveAccess.read_optional(reader)
-        last, number = reader.boolean(), reader.uint(4)
+        last, number = reader.boolean(), reader.u32()
         return SetRequestWithFirstDatablock(invoke, attribute, access, last, number, reader.octet_string())
     if form == 3:
-        last, number = reader.boolean(), reader.uint(4)
+        last, number = reader.boolean(), reader.u32()
         return SetRequestWithDatablock(invoke, last, number, reader.octet_string())
     raise ApduMalformed(f"{form} is no supported form of a SET request", offset=1)
 
 
 def read_set_response(reader: Reader) -> SetResponse:
     """Read what follows the tag of a SET response."""
-    form, invoke = reader.uint(1), reader.uint(1)
+    form, invoke = reader.u8(), reader.u8()
     if form == 1:
         return SetResponseNormal(invoke, read_data_access_result(reader))
     if form == 2:
-        return SetResponseDatablock(invoke, reader.uint(4))
+        return SetResponseDatablock(invoke, reader.u32())
     if form == 3:
         result = read_data_access_result(reader)
-        return SetResponseLastDatablock(invoke, result, reader.uint(4))
+        return SetResponseLastDatablock(invoke, result, reader.u32())
     raise ApduMalformed(f"{form} is no supported form of a SET response", offset=1)
