@@ -1,0 +1,30 @@
+"""What goes wrong outside the messages: unreadable keys, mappings or settings.
+
+What is wrong with a message is never an exception that escapes: see `pipeline.outcome`.
+"""
+
+from __future__ import annotations
+
+
+class NormalizeError(Exception):
+    """The normalizer cannot work as it is set up; the text says why and what to do."""
+
+    reason = "CONFIGURATION"
+
+
+class KeysUnreadable(NormalizeError):  # noqa: N818
+    """The key file is missing, open to others, or not in its form."""
+
+    reason = "KEYS_UNREADABLE"
+
+
+class MappingInvalid(NormalizeError):  # noqa: N818
+    """A dialect is not in its form."""
+
+    reason = "MAPPING_INVALID"
+
+
+class SettingsInvalid(NormalizeError):  # noqa: N818
+    """A setting has no usable value."""
+
+    reason = "SETTINGS_INVALID"

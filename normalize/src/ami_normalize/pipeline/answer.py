@@ -1,0 +1,146 @@
+"""What an answer is the answer to: the exchange gives its values the codes, scalers and columns they do not carry."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from ami.raw.v1 import exchange_pb2
+from ami_dlms import apdu as apdus
+from ami_dlms.apdu import CosemAttribute, DataAccessResult, GetRequestNormal, GetRequestWithList, SelectiveAccess
+from ami_dlms.axdr import Data, Tag
+from ami_dlms.errors import ReceivedError
+from ami_dlms.obis import format_obis
+from ami_normalize.model import Entry, ScalerUnit
+from ami_normalize.pipeline.decode import Answer
+from ami_normalize.pipeline.outcome import Refused
+from ami_normalize.shapes import lists, objects
+from ami_normalize.shapes.profile import Column
+from ami_schemas.reasons import Reason
+
+STAGE = "interpret"
+_PROFILE_CLASS, _BUFFER = 7, 2
+_SCALED = frozenset({(0, 2), (3, 2), (4, 2), (5, 2), (5, 3)})
+"""Class and attribute of what attribute scaler_unit applies to; class 0 is not stated."""
+_RANGE, _ENTRIES = 1, 2
+
+Buffer = tuple[str, Sequence[Data], Sequence[Column], "int | None"]
+Asked = tuple[CosemAttribute, "SelectiveAccess | None"]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The objects of an answer, and the profile buffers in it."""
+
+    entries: list[Entry] = field(default_factory=list)
+    buffers: list[Buffer] = field(default_factory=list)
+
+
+def answer_entries(answer: Answer, exchange: exchange_pb2.Exchange | None) -> Found:
+    """Give the values of an answer their codes.
+
+    Raises Refused: NO_METER_DATA where the meter refused, CONTEXT_MISSING where nothing says what was asked.
+    """
+    values = [value for value in answer.values if not isinstance(value, DataAccessResult)]
+    if not values:
+        refused = answer.values[0] if answer.values else None
+        why = refused.name.lower().replace("_", "-") if isinstance(refused, DataAccessResult) else "nothing"
+        raise Refused(Reason.NO_METER_DATA, STAGE, f"the meter answered {why}")
+    asked = _asked(exchange)
+    if not asked:
+        return Found(entries=_named_inside(values))
+    if len(asked) != len(answer.values):
+        raise Refused(Reason.CONTEXT_MISSING, STAGE, f"{len(asked)} attributes were asked, {len(answer.values)} answered")
+    found = Found()
+    for target, value in zip(asked, answer.values, strict=True):
+        if not isinstance(value, DataAccessResult):
+            _add(found, target, value, exchange or exchange_pb2.Exchange())
+    return found
+
+
+def _asked(exchange: exchange_pb2.Exchange | None) -> list[Asked]:
+    """Return what was asked, by the request or else by the exchange's own fields."""
+    if exchange is None:
+        return []
+    if exchange.request:
+        try:
+            request = apdus.decode(exchange.request)
+        except ReceivedError:
+            request = None
+        if isinstance(request, GetRequestNormal):
+            return [(request.attribute, request.access)]
+        if isinstance(request, GetRequestWithList):
+            return list(request.attributes)
+    if len(exchange.obis) == 6 and exchange.attribute:
+        return [(CosemAttribute(exchange.class_id, exchange.obis, exchange.attribute), None)]
+    return []
+
+
+def _named_inside(values: Sequence[Data]) -> list[Entry]:
+    """Return the objects of values that name them themselves."""
+    found: list[Entry] = []
+    for value in values:
+        entries = lists.entries(value.value) if value.tag in {Tag.ARRAY, Tag.STRUCTURE} else None
+        if entries is None:
+            raise Refused(Reason.CONTEXT_MISSING, STAGE, "an answer to an unknown request, which names no object itself")
+        found.extend(entries)
+    return found
+
+
+def _add(found: Found, asked: Asked, value: Data, exchange: exchange_pb2.Exchange) -> None:
+    target, access = asked
+    obis = format_obis(target.obis)
+    rows = value.value.items if value.tag == Tag.COMPACT_ARRAY else value.value
+    if target.class_id == _PROFILE_CLASS and target.attribute == _BUFFER and value.tag in {Tag.ARRAY, Tag.COMPACT_ARRAY}:
+        if not rows:
+            return
+        columns = _columns(exchange, access)
+        if not columns:
+            raise Refused(Reason.CONTEXT_MISSING, STAGE, f"the capture objects of profile {obis} are not known")
+        period = exchange.capture_period_s if exchange.HasField("capture_period_s") else None
+        found.buffers.append((obis, rows, columns, period))
+        return
+    stated = None
+    if (target.class_id, target.attribute) in _SCALED and exchange.HasField("scaler_unit"):
+        stated = ScalerUnit(exchange.scaler_unit.scaler, exchange.scaler_unit.unit)
+    if value.tag in objects.COLLECTIONS and (target.class_id, target.attribute) in _SCALED:
+        inside = lists.entries(value.value) if value.tag != Tag.COMPACT_ARRAY else None
+        if inside:
+            found.entries.extend(inside)
+            return
+    found.entries.append(Entry(obis, value, stated, target.attribute, target.class_id))
+
+
+def _columns(exchange: exchange_pb2.Exchange, access: SelectiveAccess | None) -> list[Column]:
+    """Return the columns of the rows: all captured, or those the request selected."""
+    captured = [_column(column) for column in exchange.capture_objects]
+    if access is None or access.parameters.tag != Tag.STRUCTURE:
+        return captured
+    parameters = access.parameters.value
+    if access.selector == _RANGE and len(parameters) == 4 and parameters[3].tag == Tag.ARRAY:
+        wanted = [_selected(row, captured) for row in parameters[3].value]
+        return [column for column in wanted if column is not None] or captured
+    if access.selector == _ENTRIES and len(parameters) == 4:
+        first, last = parameters[2].value, parameters[3].value
+        if isinstance(first, int) and isinstance(last, int) and first > 0:
+            return captured[first - 1 : last or None]
+    return captured
+
+
+def _column(captured: exchange_pb2.CaptureObject) -> Column:
+    stated = None
+    if captured.HasField("scaler_unit"):
+        stated = ScalerUnit(captured.scaler_unit.scaler, captured.scaler_unit.unit)
+    obis = captured.obis if len(captured.obis) == 6 else bytes(6)
+    return Column(captured.class_id, format_obis(obis), captured.attribute, captured.data_index, stated)
+
+
+def _selected(row: Data, captured: Sequence[Column]) -> Column | None:
+    target = lists.attribute(row.value) if row.tag == Tag.STRUCTURE else None
+    if target is None:
+        return None
+    index = row.value[3].value if len(row.value) > 3 and isinstance(row.value[3].value, int) else 0
+    for column in captured:
+        if (column.class_id, column.obis, column.attribute, column.data_index) == (*target, index):
+            return column
+    return Column(target[0], target[1], target[2], index)

@@ -1,0 +1,283 @@
+"""Step 6, encode: readings, intervals and events to their wire form, with the meter and the provenance."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
+
+from ami.events.v1 import meter_events_pb2 as events_pb
+from ami.readings.v1 import meter_readings_pb2 as pb
+from ami_dlms.security import Protection
+from ami_normalize.instants import Instant, Origin, micros_of
+from ami_normalize.model import VALUE_ATTRIBUTE, Block, Event, Reading, Statement
+from ami_normalize.numbers import Exact, Real, Value
+from ami_normalize.pipeline.context import Context
+from ami_normalize.pipeline.decrypt import Plain
+from ami_normalize.pipeline.identify import Identified, meter_id
+from ami_normalize.pipeline.interpret import Interpreted, Understood
+from ami_normalize.pipeline.outcome import EventsOutcome, Outcome, Outcomes, Parked, ReadingsOutcome, Refused, Rejected
+from ami_normalize.quality import Quality
+from ami_schemas.meanings import reading_type
+from ami_schemas.reasons import Reason
+
+MOST_OCTETS: Final = 512 * 1024
+"""A readings record is at most this long; larger ones are split."""
+
+_QUALITY = {quality: pb.Quality.Value(f"QUALITY_{quality.value}") for quality in Quality if quality is not Quality.TRUNCATED}
+_ORIGIN = {origin: pb.TimeOrigin.Value(f"TIME_ORIGIN_{origin.value}") for origin in Origin}
+_PROTECTION = {
+    Protection.NONE: pb.PROTECTION_NONE,
+    Protection.ENCRYPTED: pb.PROTECTION_ENCRYPTED,
+    Protection.AUTHENTICATED: pb.PROTECTION_AUTHENTICATED,
+    Protection.AUTHENTICATED_ENCRYPTED: pb.PROTECTION_AUTHENTICATED_ENCRYPTED,
+}
+_INT64: Final = range(-(1 << 63), 1 << 63)
+_LETTERS: Final = 3
+
+
+def encode(interpreted: Interpreted, context: Context) -> Outcomes:
+    """Return how the record ends: readings, events, parked, rejected, the best first.
+
+    A part without meter data is not mentioned where another part has some.
+    """
+    readings: dict[str, list[pb.MeterReadings]] = {}
+    events: dict[str, list[events_pb.MeterEvents]] = {}
+    refusals: list[Refused] = []
+    digest = hashlib.sha256(interpreted.origin.record.value).digest()
+    for part in interpreted.parts:
+        if isinstance(part, Refused):
+            refusals.append(part)
+            continue
+        try:
+            meter = _meter(part, interpreted.origin, context)
+        except Refused as refusal:
+            refusals.append(refusal)
+            continue
+        provenance = _provenance(part, interpreted.origin, context, digest)
+        if part.statement.readings or part.statement.blocks:
+            message = _readings(part.statement, interpreted.origin, meter, provenance)
+            readings.setdefault(meter.id, []).extend(_split(message))
+        if part.statement.events:
+            events.setdefault(meter.id, []).append(_events(part.statement, interpreted.origin, meter, provenance))
+    return (
+        *(ReadingsOutcome(meter, tuple(messages)) for meter, messages in readings.items()),
+        *(EventsOutcome(meter, tuple(messages)) for meter, messages in events.items()),
+        *_refused(refusals, alone=not readings and not events),
+    )
+
+
+def _refused(refusals: Sequence[Refused], *, alone: bool) -> Iterator[Outcome]:
+    """Yield one parked and one rejected outcome at most: a record goes to each topic once."""
+    telling = [refusal for refusal in refusals if refusal.reason is not Reason.NO_METER_DATA]
+    outcomes = [refusal.outcome() for refusal in telling or (refusals if alone else ())]
+    for kind in (Parked, Rejected):
+        yield from [outcome for outcome in outcomes if isinstance(outcome, kind)][:1]
+
+
+def _meter(part: Understood, origin: Identified, context: Context) -> pb.Meter:
+    statement, title = part.statement, part.plain.system_title or b""
+    name = statement.logical_device_name
+    if not name and origin.exchange:
+        name = origin.exchange.logical_device_name.decode("latin-1")
+    return pb.Meter(
+        id=meter_id(origin, title, statement, context),
+        logical_device_name=name,
+        manufacturer=_manufacturer(title, name),
+        system_title=title,
+    )
+
+
+def _manufacturer(title: bytes, name: str) -> str:
+    """Return the FLAG id: the first three letters of the system title, else of the logical device name."""
+    for letters in (title[:_LETTERS].decode("latin-1"), name[:_LETTERS]):
+        if len(letters) == _LETTERS and letters.isascii() and letters.isalpha() and letters.isupper():
+            return letters
+    return ""
+
+
+def _provenance(part: Understood, origin: Identified, context: Context, digest: bytes) -> pb.Provenance:
+    plain: Plain = part.plain
+    return pb.Provenance(
+        topic=origin.record.topic,
+        partition=origin.record.partition,
+        offset=origin.record.offset,
+        raw_sha256=digest,
+        decoder=context.decoder_version,
+        mapping=context.mapping_hash,
+        key_version=plain.key_version,
+        protection=_PROTECTION[plain.protection],
+        dialect=part.statement.dialect,
+    )
+
+
+def _readings(statement: Statement, origin: Identified, meter: pb.Meter, provenance: pb.Provenance) -> pb.MeterReadings:
+    received = micros_of(origin.received) if origin.received else 0
+    time = statement.meter_time
+    return pb.MeterReadings(
+        meter=meter,
+        time=pb.MessageTime(
+            meter_time_us=time.micros() if time else 0,
+            meter_time_origin=_origin(time) if time else pb.TIME_ORIGIN_UNSPECIFIED,
+            received_us=received,
+        ),
+        readings=[_reading(reading, received, statement.quality) for reading in statement.readings],
+        interval_blocks=[_block(block, received, statement.quality) for block in statement.blocks],
+        provenance=provenance,
+    )
+
+
+def _reading(reading: Reading, received: int, marks: Sequence[Quality]) -> pb.Reading:
+    message = pb.Reading(
+        obis=reading.obis,
+        attribute=_attribute(reading.attribute),
+        occurrence=reading.occurrence,
+        reading_type=reading_type(reading.obis) if reading.attribute == VALUE_ATTRIBUTE else "",
+        unit=reading.unit,
+        measured_at_us=reading.at.micros() if reading.at else received,
+        time_origin=_origin(reading.at),
+        quality=_qualities((*reading.quality, *marks)),
+    )
+    _put(message, reading.value)
+    return message
+
+
+def _put(message: pb.Reading, value: Value) -> None:
+    if isinstance(value, Exact):
+        message.scale = value.scale
+        if value.mantissa in _INT64:
+            message.mantissa = value.mantissa
+        else:
+            message.big_mantissa = value.mantissa.to_bytes(value.mantissa.bit_length() // 8 + 1, "big", signed=True)
+    elif isinstance(value, Real):
+        message.real = value.value
+    elif isinstance(value, bool):
+        message.boolean = value
+    elif isinstance(value, str):
+        message.text = value
+    elif isinstance(value, bytes):
+        message.octets = value
+
+
+def _block(block: Block, received: int, marks: Sequence[Quality]) -> pb.IntervalBlock:
+    message = pb.IntervalBlock(
+        profile_obis=block.profile,
+        obis=block.obis,
+        attribute=_attribute(block.attribute),
+        reading_type=reading_type(block.obis, block.period_s) if block.attribute == VALUE_ATTRIBUTE else "",
+        unit=block.unit,
+        period_s=block.period_s,
+        first_interval_end_us=block.first_end.micros() if block.first_end else received,
+        time_origin=_origin(block.first_end),
+        statuses=block.statuses,
+        quality=[
+            pb.IntervalQuality(index=index, quality=_qualities((*quality, *marks)))
+            for index, quality in enumerate(block.quality)
+            if quality or marks
+        ],
+        occurrence=block.occurrence,
+    )
+    _put_all(message, block.values)
+    return message
+
+
+def _put_all(message: pb.IntervalBlock, values: Sequence[Value]) -> None:
+    """Write the values as what all of them are: integers of one scale, floats, or else text."""
+    given = [value for value in values if value is not None]
+    exact = [value for value in given if isinstance(value, Exact) and value.mantissa in _INT64]
+    if len(exact) == len(given) and len({value.scale for value in exact}) <= 1:
+        message.scale = exact[0].scale if exact else 0
+        message.mantissas.extend(value.mantissa if isinstance(value, Exact) else 0 for value in values)
+    elif all(isinstance(value, Real) for value in given):
+        message.reals.extend(value.value if isinstance(value, Real) else 0.0 for value in values)
+    else:
+        message.texts.extend("" if value is None else as_text(value) for value in values)
+
+
+def as_text(value: Value) -> str:
+    """Write any value as text: decimals plain, octets in hex, truth as 1 or 0, no value as nothing."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "1" if value else "0"
+    return value.hex() if isinstance(value, bytes) else str(value)
+
+
+def _events(
+    statement: Statement, origin: Identified, meter: pb.Meter, provenance: pb.Provenance
+) -> events_pb.MeterEvents:
+    received = micros_of(origin.received) if origin.received else 0
+    return events_pb.MeterEvents(
+        meter=meter, events=[_event(event, received) for event in statement.events], provenance=provenance
+    )
+
+
+def _event(event: Event, received: int) -> events_pb.Event:
+    return events_pb.Event(
+        kind=event.kind,
+        obis=event.obis,
+        attribute=event.attribute,
+        at_us=event.at.micros() if event.at else received,
+        time_origin=_origin(event.at),
+        code=event.code if event.code is not None and event.code in _INT64 else None,
+        text=event.text,
+        octets=event.octets,
+    )
+
+
+def _attribute(attribute: int) -> int:
+    return 0 if attribute == VALUE_ATTRIBUTE else attribute & 0xFF
+
+
+def _origin(at: Instant | None) -> pb.TimeOrigin.ValueType:
+    return _ORIGIN[at.origin or Origin.RECEPTION] if at else pb.TIME_ORIGIN_RECEPTION
+
+
+def _qualities(quality: Iterable[Quality]) -> list[pb.Quality.ValueType]:
+    return [_QUALITY[one] for one in dict.fromkeys(quality) if one in _QUALITY]
+
+
+def _split(message: pb.MeterReadings) -> list[pb.MeterReadings]:
+    """Cut a message that is too long in halves until each part fits."""
+    if message.ByteSize() <= MOST_OCTETS:
+        return [message]
+    readings, blocks = list(message.readings), list(message.interval_blocks)
+    if len(readings) + len(blocks) == 1:
+        if not blocks or _length(blocks[0]) < 2:
+            return [message]
+        blocks = _halves(blocks[0])
+    middle = (len(readings) + len(blocks)) // 2
+    halves = []
+    for part_readings, part_blocks in (
+        (readings[:middle], blocks[: max(0, middle - len(readings))]),
+        (readings[middle:], blocks[max(0, middle - len(readings)) :]),
+    ):
+        half = pb.MeterReadings()
+        half.CopyFrom(message)
+        del half.readings[:], half.interval_blocks[:]
+        half.readings.extend(part_readings)
+        half.interval_blocks.extend(part_blocks)
+        halves.extend(_split(half))
+    return halves
+
+
+def _length(block: pb.IntervalBlock) -> int:
+    return max(len(block.mantissas), len(block.reals), len(block.texts))
+
+
+def _halves(block: pb.IntervalBlock) -> list[pb.IntervalBlock]:
+    middle = _length(block) // 2
+    first, second = pb.IntervalBlock(), pb.IntervalBlock()
+    for half, at in ((first, slice(None, middle)), (second, slice(middle, None))):
+        half.CopyFrom(block)
+        for name in ("mantissas", "reals", "texts", "statuses"):
+            values = list(getattr(block, name))[at]
+            del getattr(half, name)[:]
+            getattr(half, name).extend(values)
+        del half.quality[:]
+    first.quality.extend(quality for quality in block.quality if quality.index < middle)
+    for quality in block.quality:
+        if quality.index >= middle:
+            second.quality.add(index=quality.index - middle, quality=quality.quality)
+    second.first_interval_end_us += middle * block.period_s * 1_000_000
+    return [first, second]

@@ -1,0 +1,258 @@
+"""Step 5, interpret: what was said to readings, intervals and events with code, unit and time.
+
+Interpretation goes by the structure of a body, by the request it answers, and by dialects; never by a message's bytes.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from ami_dlms.apdu import DataNotification, EventNotification
+from ami_dlms.axdr import Data, Tag
+from ami_dlms.obis import format_obis
+from ami_normalize.dialects import NO_DIALECT, Dialect, Traits
+from ami_normalize.instants import Instant, from_octets
+from ami_normalize.model import VALUE_ATTRIBUTE, Block, Entry, Event, Reading, Statement
+from ami_normalize.numbers import Exact
+from ami_normalize.pipeline.answer import answer_entries
+from ami_normalize.pipeline.context import Context
+from ami_normalize.pipeline.decode import Answer, Decoded, Said
+from ami_normalize.pipeline.decrypt import Plain
+from ami_normalize.pipeline.identify import Identified
+from ami_normalize.pipeline.outcome import Refused, each
+from ami_normalize.quality import Quality
+from ami_normalize.shapes import lists, objects, positional, profile, push_list
+from ami_normalize.shapes.telegram import Telegram
+from ami_schemas.reasons import Reason
+
+STAGE = "interpret"
+_PROFILE_CLASS = 7
+_BUFFER, _CAPTURE_OBJECTS, _CAPTURE_PERIOD = 2, 3, 4
+_MOST_COLUMNS = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Understood:
+    """One thing a meter said, and what it means."""
+
+    plain: Plain
+    statement: Statement
+
+
+@dataclass(frozen=True, slots=True)
+class Interpreted:
+    """All that a record means, or why it means nothing."""
+
+    origin: Identified
+    parts: tuple[Understood | Refused, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Objects:
+    """The objects of a message before they are valued."""
+
+    entries: Sequence[Entry]
+    header_time: bytes = b""
+    dialect: Dialect = NO_DIALECT
+    buffers: Sequence[tuple[str, Sequence[Data], Sequence[profile.Column], int | None]] = ()
+
+
+def interpret(decoded: Decoded, context: Context) -> Interpreted:
+    """Say what each part means; raises nothing, a part that means nothing says why."""
+    origin = decoded.origin
+
+    def understood(said: Said) -> Understood:
+        statement = _statement(said, origin, context)
+        quality = dict.fromkeys((*said.plain.quality, *said.quality))
+        return Understood(said.plain, statement.marked(*quality))
+
+    return Interpreted(origin, tuple(each(understood, decoded.parts)))
+
+
+def _statement(said: Said, origin: Identified, context: Context) -> Statement:
+    content = said.content
+    if isinstance(content, DataNotification):
+        return _state(_notified(content, said, context), context)
+    if isinstance(content, Telegram):
+        return _telegram(content, context)
+    if isinstance(content, EventNotification):
+        return _event(content, context)
+    return _answer(content, said, origin, context)
+
+
+# --- notifications
+
+
+def _notified(notification: DataNotification, said: Said, context: Context) -> _Objects:
+    body = notification.body
+    title = said.plain.system_title or b""
+    if body.tag == Tag.COMPACT_ARRAY:
+        body = Data(Tag.ARRAY, tuple(body.value.items))
+    if body.tag in {Tag.ARRAY, Tag.STRUCTURE}:
+        partial = Quality.TRUNCATED in said.quality
+        entries = push_list.entries(body.value, partial=partial) or lists.entries(body.value)
+        if entries is not None:
+            dialect = context.dialects.of(_traits(entries, title, said.deviation))
+            return _with_buffers(entries, notification.date_time, dialect)
+        found = positional.entries(body.value, context.dialects, tagged_time=notification.tagged_date_time)
+        if found is not None:
+            return _Objects(found[1], notification.date_time, found[0])
+    kind = Tag(body.tag).name.lower().replace("_", "-")
+    size = f" of {len(body.value)}" if body.tag in {Tag.ARRAY, Tag.STRUCTURE} else ""
+    raise Refused(Reason.MAPPING_MISSING, STAGE, f"no layout is known for a body that is a {kind}{size}")
+
+
+def _traits(entries: Iterable[Entry], title: bytes, deviation: str) -> Traits:
+    texts = {entry.obis: objects.text(entry.data) or "" for entry in entries}
+    return Traits(title, texts.get(objects.LIST_VERSION, ""), texts.get(objects.LOGICAL_DEVICE_NAME, ""), deviation)
+
+
+def _with_buffers(entries: Sequence[Entry], time: bytes, dialect: Dialect) -> _Objects:
+    """Set aside profile buffers whose capture objects are in the same message."""
+    captured = {entry.obis: entry for entry in entries if _is_profile(entry, _CAPTURE_OBJECTS)}
+    periods = {entry.obis: entry for entry in entries if _is_profile(entry, _CAPTURE_PERIOD)}
+    buffers = []
+    rest = []
+    for entry in entries:
+        columns = _columns(captured[entry.obis].data) if entry.obis in captured else None
+        if columns and _is_profile(entry, _BUFFER) and entry.data.tag == Tag.ARRAY:
+            period = periods[entry.obis].data.value if entry.obis in periods else None
+            buffers.append((entry.obis, entry.data.value, columns, period if isinstance(period, int) else None))
+        else:
+            rest.append(entry)
+    return _Objects(rest, time, dialect, buffers)
+
+
+def _is_profile(entry: Entry, attribute: int) -> bool:
+    return entry.class_id == _PROFILE_CLASS and entry.attribute == attribute
+
+
+def _columns(data: Data) -> list[profile.Column] | None:
+    """Read capture objects; None if they are none."""
+    if data.tag != Tag.ARRAY or len(data.value) > _MOST_COLUMNS:
+        return None
+    found = []
+    for row in data.value:
+        target = lists.attribute(row.value) if row.tag == Tag.STRUCTURE else None
+        if target is None:
+            return None
+        found.append(profile.Column(target[0], target[1], target[2]))
+    return found
+
+
+# --- answers
+
+
+def _answer(answer: Answer, said: Said, origin: Identified, context: Context) -> Statement:
+    found = answer_entries(answer, origin.exchange)
+    name = origin.exchange.logical_device_name.decode("latin-1") if origin.exchange else ""
+    dialect = context.dialects.of(Traits(said.plain.system_title or b"", logical_device_name=name))
+    return _state(_Objects(found.entries, b"", dialect, found.buffers), context)
+
+
+# --- objects to values
+
+
+def _state(found: _Objects, context: Context) -> Statement:
+    dialect = found.dialect
+
+    def place(instant: Instant, later: bool) -> Instant:  # noqa: FBT001
+        return instant.placed(context.default_zone, later=later)
+
+    header = from_octets(found.header_time, inverted=dialect.deviation_inverted)
+    stated = [objects.clock(entry.data, dialect) for entry in found.entries if objects.is_clock(entry.obis)]
+    clock = next((instant for instant in stated if instant is not None), None)
+    at = clock or header
+    at = None if at is None else place(at, False)  # noqa: FBT003
+    readings = _numbered(objects.reading(entry, at, dialect) for entry in found.entries)
+    blocks: list[Block] = []
+    for code, rows, columns, period in found.buffers:
+        try:
+            blocks.extend(profile.blocks(code, rows, columns, period, dialect, place))
+        except profile.RowsMismatch as mismatch:
+            raise Refused(Reason.CONTEXT_MISSING, STAGE, f"{mismatch}; read the capture objects again") from None
+    if not readings and not blocks:
+        raise Refused(Reason.NO_METER_DATA, STAGE, "the message names objects and has no value of any")
+    return Statement(
+        readings=readings,
+        blocks=tuple(blocks),
+        meter_time=place(header, False) if header else at,  # noqa: FBT003
+        logical_device_name=_text(readings, (objects.LOGICAL_DEVICE_NAME,)),
+        serial=_text(readings, objects.SERIALS),
+        dialect=dialect.name,
+    )
+
+
+def _numbered(readings: Iterable[Reading]) -> tuple[Reading, ...]:
+    """Number values of the same key, and mark what the clock says of their time."""
+    seen: Counter[tuple[str, int]] = Counter()
+    found = []
+    for reading in readings:
+        key = (reading.obis, reading.attribute)
+        found.append(
+            replace(
+                reading,
+                occurrence=seen[key],
+                quality=(*reading.quality, *_time_quality(reading.at)),
+            )
+        )
+        seen[key] += 1
+    return tuple(found)
+
+
+def _time_quality(at: Instant | None) -> tuple[Quality, ...]:
+    return (Quality.TIME_RECEPTION,) if at is None else at.quality
+
+
+def _text(readings: Sequence[Reading], codes: Sequence[str]) -> str:
+    texts = {
+        reading.obis: reading.value
+        for reading in readings
+        if reading.attribute == VALUE_ATTRIBUTE and isinstance(reading.value, str) and reading.value.strip()
+    }
+    return next((str(texts[code]).strip() for code in codes if code in texts), "")
+
+
+# --- telegrams and events
+
+
+def _telegram(telegram: Telegram, context: Context) -> Statement:
+    placed = [
+        replace(reading, at=reading.at.placed(context.default_zone) if reading.at else None)
+        for reading in telegram.readings
+    ]
+    readings = _numbered(placed)
+    return Statement(
+        readings=readings,
+        meter_time=telegram.time.placed(context.default_zone) if telegram.time else None,
+        logical_device_name=_text(readings, (objects.LOGICAL_DEVICE_NAME,)),
+        serial=_text(readings, ("0.0.96.1.1.255", "0.0.96.1.0.255")),
+        dialect="dsmr-p1",
+    )
+
+
+def _event(notification: EventNotification, context: Context) -> Statement:
+    at = from_octets(notification.time or b"")
+    at = at.placed(context.default_zone) if at else None
+    target = notification.attribute
+    obis = format_obis(target.obis)
+    reading = objects.reading(Entry(obis, notification.value, None, target.attribute), at, NO_DIALECT)
+    value = reading.value
+    event = Event(
+        kind="EVENT_NOTIFICATION",
+        obis=obis,
+        attribute=target.attribute,
+        at=at,
+        code=value.mantissa if isinstance(value, Exact) else None,
+        text=value if isinstance(value, str) else "",
+        octets=value if isinstance(value, bytes) else b"",
+    )
+    names = (reading,) if reading.attribute == VALUE_ATTRIBUTE else ()
+    return Statement(
+        events=(event,),
+        meter_time=at,
+        logical_device_name=_text(names, (objects.LOGICAL_DEVICE_NAME,)),
+        serial=_text(names, objects.SERIALS),
+    )

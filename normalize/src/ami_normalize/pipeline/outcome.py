@@ -1,0 +1,87 @@
+"""How a raw record can end. Each ends in at least one of these ways."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import TypeVar
+
+from ami.events.v1 import meter_events_pb2 as events_pb
+from ami.readings.v1 import meter_readings_pb2 as readings_pb
+from ami_dlms.errors import DlmsError
+from ami_schemas.reasons import Reason
+
+_In = TypeVar("_In")
+_Out = TypeVar("_Out")
+_MOST_MESSAGE = 256
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingsOutcome:
+    """Readings and intervals."""
+
+    meter_id: str
+    messages: tuple[readings_pb.MeterReadings, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EventsOutcome:
+    """Events."""
+
+    meter_id: str
+    messages: tuple[events_pb.MeterEvents, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """It cannot be understood, and never will be."""
+
+    reason: Reason
+    stage: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """It waits for a key, a mapping, a context or an identity."""
+
+    reason: Reason
+    stage: str
+    message: str
+
+
+Outcome = ReadingsOutcome | EventsOutcome | Rejected | Parked
+Outcomes = tuple[Outcome, ...]
+"""What one raw record ends as, the best first: readings, events, parked, rejected."""
+
+
+class Refused(Exception):  # noqa: N818
+    """A step cannot go on with a message. Never leaves the pipeline."""
+
+    def __init__(self, reason: Reason, stage: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.stage = stage
+        self.message = message.encode("utf-8")[:_MOST_MESSAGE].decode("utf-8", "ignore")
+
+    @classmethod
+    def by(cls, error: DlmsError, stage: str) -> Refused:
+        """Take over an error about received bytes."""
+        return cls(Reason(error.reason), stage, f"{error}")
+
+    def outcome(self) -> Rejected | Parked:
+        """Return where the record goes."""
+        kind = Rejected if self.reason.rejected else Parked
+        return kind(self.reason, self.stage, self.message)
+
+
+def each(step: Callable[[_In], _Out], parts: Iterable[_In | Refused]) -> Iterator[_Out | Refused]:
+    """Take each part a step further; a part that was refused, or is now, stays so without stopping the others."""
+    for part in parts:
+        if isinstance(part, Refused):
+            yield part
+            continue
+        try:
+            yield step(part)
+        except Refused as refusal:
+            yield refusal

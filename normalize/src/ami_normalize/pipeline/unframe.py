@@ -1,0 +1,45 @@
+"""Step 2, unframe: the bytes as received to complete APDUs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ami_dlms import framing
+from ami_dlms.framing import Framing, Message
+from ami_normalize.pipeline.context import Context
+from ami_normalize.pipeline.identify import Identified
+from ami_normalize.pipeline.outcome import Refused
+from ami_normalize.quality import Quality
+from ami_schemas.reasons import Reason
+
+STAGE = "unframe"
+
+
+@dataclass(frozen=True, slots=True)
+class Unframed:
+    """The APDUs of a record."""
+
+    origin: Identified
+    apdus: tuple[bytes, ...]
+    quality: tuple[Quality, ...] = ()
+
+
+def unframe(identified: Identified, context: Context) -> Unframed:
+    """Take the framing off; raises Refused if there is no complete APDU in the record."""
+    message = framing.unframe(identified.record.value, identified.framing, lenient=context.lenient)
+    if not message.complete or not message.apdus:
+        raise _refusal(message)
+    quality = (Quality.FRAME_CHECK_FAILED,) if message.check_errors else ()
+    return Unframed(identified, message.apdus, quality)
+
+
+def _refusal(message: Message) -> Refused:
+    octets = len(message.raw)
+    if message.check_errors:
+        reason = Reason.P1_MALFORMED if message.framing is Framing.P1 else Reason.FRAME_CHECK_FAILED
+        return Refused(reason, STAGE, f"{message.check_errors} frames have a wrong check sequence")
+    if message.noise >= octets:
+        return Refused(Reason.FRAME_MALFORMED, STAGE, f"no {message.framing.value} frame in {octets} octets")
+    if message.complete:
+        return Refused(Reason.NO_METER_DATA, STAGE, "frames of the link only, without an APDU")
+    return Refused(Reason.FRAME_INCOMPLETE, STAGE, f"the message is cut off after {octets} octets")

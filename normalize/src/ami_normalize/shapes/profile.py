@@ -1,0 +1,260 @@
+"""Profile buffers to interval blocks (Blue Book, class 7).
+
+Null-data has two meanings: in the clock column the stamp of the row before plus the capture period, in any other column
+the value of the row before. Delta types add to it. Rows stamped at equal distances become one block a column; a missing
+row is a value that is `MISSING`, and a stamp off the grid starts a new block.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
+from typing import NamedTuple
+
+from ami_dlms.axdr import Data, Tag
+from ami_normalize.dialects import Dialect
+from ami_normalize.instants import Instant, from_unix
+from ami_normalize.model import VALUE_ATTRIBUTE, Block, Entry, ScalerUnit
+from ami_normalize.numbers import Exact, Value
+from ami_normalize.quality import Quality
+from ami_normalize.shapes import objects
+
+_CLOCK_CLASS = 8
+_MOST_MISSING = 3000
+"""Rows filled in as missing at one place, a month of quarter hours: a wider gap starts a new block instead."""
+
+_DELTAS = {
+    Tag.DELTA_INT8: 0, Tag.DELTA_INT16: 0, Tag.DELTA_INT32: 0, Tag.DELTA_UINT8: 0, Tag.DELTA_UINT16: 0, Tag.DELTA_UINT32: 0,
+}  # fmt: skip
+_SPANS = {
+    Tag.UINT8: (0, 1 << 8), Tag.UINT16: (0, 1 << 16), Tag.UINT32: (0, 1 << 32), Tag.UINT64: (0, 1 << 64),
+    Tag.INT8: (-(1 << 7), 1 << 8), Tag.INT16: (-(1 << 15), 1 << 16), Tag.INT32: (-(1 << 31), 1 << 32), Tag.INT64: (-(1 << 63), 1 << 64),
+}  # fmt: skip
+"""Lowest value and number of values of each integer type, in which a delta wraps."""
+
+
+class Column(NamedTuple):
+    """A capture object."""
+
+    class_id: int
+    obis: str
+    attribute: int = VALUE_ATTRIBUTE
+    data_index: int = 0
+    scaler_unit: ScalerUnit | None = None
+
+    @property
+    def is_clock(self) -> bool:
+        """Whether it stamps the rows."""
+        return self.class_id == _CLOCK_CLASS or objects.is_clock(self.obis) or self.is_unix_clock
+
+    @property
+    def is_unix_clock(self) -> bool:
+        """Whether it stamps the rows with a UNIX time (0-0:1.1.0)."""
+        return self.obis.split(".")[2:5] == ["1", "1", "0"] and self.obis.startswith("0.")
+
+    @property
+    def is_status(self) -> bool:
+        """Whether it is the profile status (0-b:96.10.e)."""
+        groups = self.obis.split(".")
+        return groups[0] == "0" and groups[2:4] == ["96", "10"]
+
+
+class RowsMismatch(ValueError):  # noqa: N818
+    """The rows have another number of columns than the capture objects."""
+
+
+class _Row(NamedTuple):
+    stamp: Instant | None
+    cells: tuple[Data, ...]
+
+
+def blocks(
+    profile: str,
+    rows: Sequence[Data],
+    columns: Sequence[Column],
+    period_s: int | None,
+    dialect: Dialect,
+    place: Callable[[Instant, bool], Instant],
+) -> tuple[Block, ...]:
+    """Return one block a column and run of equal distances, in time order.
+
+    `place(instant, later)` puts a local time into the default zone; `later` chooses the second of two equal local times.
+    Raises RowsMismatch.
+    """
+    period = period_s or 0
+    resolved = list(_resolved(rows, columns, period, dialect, place))
+    stamps = [row.stamp.micros() for row in resolved if row.stamp]
+    if len(stamps) > 1 and stamps[0] > stamps[-1]:
+        resolved.reverse()
+        stamps.reverse()
+    period = period or _distance(stamps)
+    found: list[Block] = []
+    for run in _runs(resolved, period):
+        found.extend(_block(profile, run, columns, period, dialect))
+    return tuple(found)
+
+
+def _resolved(
+    rows: Sequence[Data],
+    columns: Sequence[Column],
+    period: int,
+    dialect: Dialect,
+    place: Callable[[Instant, bool], Instant],
+) -> Iterator[_Row]:
+    """Yield the rows with stamps, and with every null and delta replaced by what it stands for."""
+    before: list[Data] = []
+    stamp: Instant | None = None
+    clock_at = next((index for index, column in enumerate(columns) if column.is_clock), None)
+    step = timedelta(seconds=period * _direction(rows, clock_at, dialect, place))
+    for row in rows:
+        if row.tag != Tag.STRUCTURE or len(row.value) != len(columns):
+            width = len(row.value) if row.tag == Tag.STRUCTURE else 1
+            raise RowsMismatch(f"a row has {width} columns, the profile captures {len(columns)}")
+        cells = tuple(
+            _cell(cell, before[index] if before else None) for index, cell in enumerate(row.value)
+        )
+        before = list(cells)
+        if clock_at is not None:
+            given = row.value[clock_at]
+            if given.tag in objects.EMPTY:
+                stamp = stamp.shifted(step) if stamp and step else None
+            else:
+                stamp = _placed(_stamp(given, columns[clock_at], dialect), stamp, place)
+        yield _Row(stamp, cells)
+
+
+def _placed(read: Instant | None, before: Instant | None, place: Callable[[Instant, bool], Instant]) -> Instant | None:
+    """Place a local stamp; where it exists twice, one not after the row before is the second."""
+    if read is None:
+        return None
+    placed = place(read, False)  # noqa: FBT003
+    if before and Quality.TIME_AMBIGUOUS in placed.quality and placed.micros() <= before.micros():
+        return place(read, True)  # noqa: FBT003
+    return placed
+
+
+def _direction(
+    rows: Sequence[Data], clock_at: int | None, dialect: Dialect, place: Callable[[Instant, bool], Instant]
+) -> int:
+    """Return -1 if the rows come last first, else 1, going by the first two stamps given."""
+    if clock_at is None:
+        return 1
+    given: list[int] = []
+    for row in rows:
+        if row.tag != Tag.STRUCTURE or len(row.value) <= clock_at or row.value[clock_at].tag in objects.EMPTY:
+            continue
+        read = objects.clock(row.value[clock_at], dialect)
+        if read is not None:
+            given.append(place(read, False).micros())  # noqa: FBT003
+        if len(given) == 2:
+            return -1 if given[1] < given[0] else 1
+    return 1
+
+
+def _stamp(data: Data, column: Column, dialect: Dialect) -> Instant | None:
+    if column.is_unix_clock and data.tag in objects.INTEGERS:
+        return from_unix(data.value)
+    return objects.clock(data, dialect)
+
+
+def _cell(cell: Data, before: Data | None) -> Data:
+    if cell.tag in objects.EMPTY:
+        return before if before is not None else cell
+    if cell.tag not in _DELTAS:
+        return cell
+    if before is None or before.tag not in _SPANS:
+        return Data(Tag.NULL, None)  # a delta to nothing is no value
+    lowest, span = _SPANS[Tag(before.tag)]
+    return Data(before.tag, (before.value + cell.value - lowest) % span + lowest)
+
+
+def _distance(stamps: Sequence[int]) -> int:
+    """Return the period in seconds that the stamps keep, or 0 if they keep none."""
+    steps = [after - before for before, after in zip(stamps, stamps[1:]) if after > before]  # noqa: B905
+    if not steps:
+        return 0
+    least = min(steps)
+    seconds, rest = divmod(least, 1_000_000)
+    return 0 if rest or any(step % least for step in steps) else seconds
+
+
+def _runs(rows: Sequence[_Row], period: int) -> Iterator[list[_Row | None]]:
+    """Cut rows into runs of equal distances; None stands for a missing row."""
+    run: list[_Row | None] = []
+    last: Instant | None = None
+    for row in rows:
+        missing = _missing(last, row.stamp, period) if run else None
+        if missing is None:
+            if run:
+                yield run
+            run = []
+        else:
+            run.extend([None] * missing)
+        run.append(row)
+        last = row.stamp
+    if run:
+        yield run
+
+
+def _missing(before: Instant | None, after: Instant | None, period: int) -> int | None:
+    """Return how many rows are missing between two, or None if they are not of one run."""
+    if before is None and after is None:
+        return 0
+    if before is None or after is None or not period:
+        return None
+    steps, rest = divmod(after.micros() - before.micros(), period * 1_000_000)
+    return None if rest or not 1 <= steps <= _MOST_MISSING else steps - 1
+
+
+def _block(
+    profile: str, run: Sequence[_Row | None], columns: Sequence[Column], period: int, dialect: Dialect
+) -> Iterator[Block]:
+    first_end = run[0].stamp if run[0] else None
+    statuses = _statuses(run, columns)
+    seen: Counter[tuple[str, int]] = Counter()
+    for index, column in enumerate(columns):
+        if column.is_clock:
+            continue
+        values: list[Value] = []
+        quality: list[tuple[Quality, ...]] = []
+        unit = 255
+        for row in run:
+            if row is None:
+                values.append(None)
+                quality.append((Quality.MISSING,))
+                continue
+            entry = Entry(column.obis, row.cells[index], column.scaler_unit, column.attribute, column.class_id)
+            reading = objects.reading(entry, None, dialect)
+            value = reading.value
+            values.append(Exact(int(value), 0) if isinstance(value, bool) else value)
+            if value is not None:
+                unit = reading.unit
+            quality.append((*reading.quality, *_row_quality(row.stamp)))
+        key = (column.obis, column.attribute)
+        yield Block(
+            profile=profile,
+            obis=column.obis,
+            values=tuple(values),
+            quality=tuple(quality),
+            period_s=period,
+            first_end=first_end,
+            attribute=column.attribute,
+            unit=unit,
+            statuses=statuses,
+            occurrence=seen[key],
+        )
+        seen[key] += 1
+
+
+def _row_quality(stamp: Instant | None) -> tuple[Quality, ...]:
+    return (Quality.TIME_RECEPTION,) if stamp is None else stamp.quality
+
+
+def _statuses(run: Sequence[_Row | None], columns: Sequence[Column]) -> tuple[int, ...]:
+    """Return the status word of each row (0 for a missing one), if the profile captures one as a number."""
+    at = next((index for index, column in enumerate(columns) if column.is_status), None)
+    if at is None:
+        return ()
+    words = [row.cells[at].value if row else 0 for row in run]
+    return tuple(words) if all(isinstance(word, int) and word >= 0 for word in words) else ()
