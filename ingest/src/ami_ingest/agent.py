@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import signal
 import threading
 from collections.abc import Iterator
@@ -26,6 +27,8 @@ def run(config: AgentConfig, stop: threading.Event | None = None) -> None:
 
     Raises IngestError where it cannot start: a port is taken, the spool cannot be opened.
     """
+    # The publisher says in one line what the Kafka client would repeat for every broker.
+    logging.getLogger("ami_kafka").addHandler(logging.NullHandler())
     asyncio.run(_until_stopped(config, stop))
 
 

@@ -56,7 +56,7 @@ class SessionError(IngestError):
         self.remedy = remedy
 
 
-class ConnectionFailed(SessionError):  # noqa: N818  named for what happened
+class ConnectionFailed(SessionError):
     """No connection came about. `code` is the system's error number, 0 where there is none."""
 
     def __init__(self, message: str, remedy: str, code: int) -> None:
@@ -64,17 +64,17 @@ class ConnectionFailed(SessionError):  # noqa: N818  named for what happened
         self.code = code
 
 
-class ConnectionClosed(SessionError):  # noqa: N818  named for what happened
+class ConnectionClosed(SessionError):
     """The meter closed the connection while an answer was awaited."""
 
 
-class NoAnswer(SessionError):  # noqa: N818  named for what happened
+class NoAnswer(SessionError):
     """The meter said nothing usable until the timeout."""
 
 
-class AssociationRejected(SessionError):  # noqa: N818  named for what happened
+class AssociationRejected(SessionError):
     """The meter refused the association."""
 
 
-class ExchangeFailed(SessionError):  # noqa: N818  named for what happened
+class ExchangeFailed(SessionError):
     """The meter answered, but not with what was asked."""

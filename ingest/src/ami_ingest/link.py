@@ -86,7 +86,7 @@ async def _connect(endpoint: Endpoint) -> tuple[asyncio.StreamReader, asyncio.St
     failure: OSError = OSError(errno.EHOSTUNREACH, os.strerror(errno.EHOSTUNREACH))
     for family, _, _, _, address in places:
         try:
-            return await asyncio.open_connection(address[0], address[1], family=family)
+            return await asyncio.open_connection(str(address[0]), endpoint.port, family=family)
         except OSError as error:  # noqa: PERF203  each address has its own error
             failure = error
     raise failure

@@ -231,8 +231,8 @@ _AWAY: Final = frozenset(
 )
 
 
-def producer_for(bootstrap: str) -> MakeProducer:
-    """Return what makes the agent's producers for a Kafka."""
+def producer_for(bootstrap: str, **more: Any) -> MakeProducer:
+    """Return what makes the agent's producers for a Kafka; `more` as in `ami_kafka.clients.producer`."""
 
     def make(on_error: Callable[[KafkaError], None]) -> Producer:
         made = clients.producer(
@@ -242,6 +242,7 @@ def producer_for(bootstrap: str) -> MakeProducer:
             message_timeout_ms=0,  # the spool waits, however long Kafka is away
             queue_buffering_max_messages=2 * _MAX_IN_FLIGHT,
             queue_buffering_max_kbytes=64 << 10,  # an agent has 512 MB in all
+            **more,
         )
         return cast("Producer", made)
 

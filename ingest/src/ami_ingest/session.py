@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Final, TypeVar
 
 from ami_dlms.apdu import CosemAttribute, SelectiveAccess
+from ami_dlms.apdu.acse import Diagnostic
 from ami_dlms.client import (
     Answer,
     Associated,
@@ -23,6 +24,7 @@ from ami_dlms.client import (
     Unsolicited,
 )
 from ami_dlms.errors import AssociationRefused, DlmsError, UsageError
+from ami_dlms.framing import Framing
 from ami_dlms.security import CounterProvider
 from ami_ingest.endpoint import Endpoint
 from ami_ingest.errors import AssociationRejected, ExchangeFailed, SessionError
@@ -30,6 +32,8 @@ from ami_ingest.link import Link, timeout_error
 from ami_ingest.record import MAX_VALUE
 
 _RELEASE_S: Final = 2.0
+_TRIES: Final = 3
+"""How often HDLC sends a frame within the timeout; the wrapper, on a reliable transport, once."""
 _E = TypeVar("_E", Associated, Answer, Released)
 
 
@@ -50,6 +54,7 @@ class MeterSession:
         self._endpoint = endpoint
         self._client = Client(settings, counter)
         self._timeout_s = timeout_s
+        self._repeats = settings.framing is Framing.HDLC
         self._link: Link | None = None
         self._associated: Associated | None = None
         self._usable = False
@@ -86,7 +91,9 @@ class MeterSession:
         if self._usable:
             with contextlib.suppress(SessionError, DlmsError):
                 self._timeout_s = min(self._timeout_s, _RELEASE_S)
-                await self._exchange(_encode(self._client.release), Released)
+                request = _encode(self._client.release)
+                if request:
+                    await self._exchange(request, Released)
         await self._link.close()
         self._link = None
         self._usable = False
@@ -113,29 +120,42 @@ class MeterSession:
         deadline = time.monotonic() + self._timeout_s
         received = 0
         while True:
-            try:
-                data = await link.receive(max(0.001, deadline - time.monotonic()))
-            except asyncio.TimeoutError:
-                raise timeout_error(self._timeout_s) from None
+            data = await self._receive(link, deadline)
             received += len(data)
             if received > MAX_VALUE:
                 raise ExchangeFailed(
                     f"The answer exceeds {MAX_VALUE} octets",
                     "read a shorter range of the profile",
                 )
-            for event in self._client.receive(data):
+            for event in self._client.receive(data) if data else self._client.timeout():
                 if isinstance(event, wanted):
                     self._usable = usable or wanted is Associated
                     return event
                 if isinstance(event, Send):
                     await link.send(event.data, self._timeout_s)
-                    deadline = time.monotonic() + self._timeout_s
+                    if data:
+                        deadline = time.monotonic() + self._timeout_s
                 elif isinstance(event, Unsolicited):
                     self.unsolicited.append(event)
+                elif not data:
+                    raise timeout_error(self._timeout_s)
                 else:
                     _raise(event)
             if time.monotonic() >= deadline:
                 raise timeout_error(self._timeout_s)
+
+    async def _receive(self, link: Link, deadline: float) -> bytes:
+        """Return the next octets; none where HDLC should repeat its last frame. Raises NoAnswer at the deadline."""
+        now = time.monotonic()
+        wait = deadline - now
+        if self._repeats:
+            wait = min(wait, self._timeout_s / _TRIES)
+        try:
+            return await link.receive(max(0.001, wait))
+        except asyncio.TimeoutError:
+            if now + wait < deadline:
+                return b""
+            raise timeout_error(self._timeout_s) from None
 
 
 def _encode(make: Callable[[], bytes]) -> bytes:
@@ -162,9 +182,11 @@ def _rejected(error: DlmsError) -> AssociationRejected:
     )
 
 
-def _word(diagnostic: object) -> str:
+def _word(diagnostic: int | None) -> str:
     """Write a diagnostic as the standard does: lower case with hyphens, or its number."""
-    name = getattr(diagnostic, "name", None)
-    if isinstance(name, str):
-        return name.lower().replace("_", "-")
-    return "" if diagnostic is None else str(diagnostic)
+    if diagnostic is None:
+        return ""
+    try:
+        return Diagnostic(diagnostic).name.lower().replace("_", "-")
+    except ValueError:
+        return f"diagnostic {diagnostic}"

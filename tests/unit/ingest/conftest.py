@@ -1,9 +1,10 @@
 """A log that can be looked into, and spools in a temporary folder."""
 
 import pytest
+from support.log import Log
+
 from ami_ingest.record import RawRecord
 from ami_ingest.spool import Spool
-from support.log import Log
 
 
 @pytest.fixture

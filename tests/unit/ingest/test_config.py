@@ -3,6 +3,7 @@
 import json
 
 import pytest
+
 from ami_ingest.config import load, missing_credentials
 from ami_ingest.credentials import Credentials, read_credentials
 from ami_ingest.errors import ConfigError

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+
 from ami_dlms.errors import UsageError
 from ami_ingest.counters import LAST, CounterStore
 from ami_ingest.errors import CounterError

@@ -1,6 +1,7 @@
 """Addresses and objects as people write them."""
 
 import pytest
+
 from ami_ingest.endpoint import Endpoint, Scheme
 from ami_ingest.errors import EndpointError, TargetError
 from ami_ingest.target import Target

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+
 from ami_ingest.errors import FramesError
 from ami_ingest.frames import read_frames
 

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
 import pytest
+
 from ami_dlms.cosem_time import CosemDateTime
 from ami_ingest.meter_time import MeterTime
 
@@ -45,7 +46,7 @@ def test_a_stamp_is_what_the_clock_would_show(deviation):
     time = MeterTime.of(clock(13, deviation=deviation), NOW)
     stamp = time.stamp(NOW - timedelta(hours=3))
 
-    assert stamp.local() == datetime(2026, 1, 15, 10, 0)
+    assert stamp.local().isoformat() == "2026-01-15T10:00:00"
     assert stamp.deviation == deviation
     assert stamp.day_of_week == 4
     assert time.instant(stamp) == NOW - timedelta(hours=3)
@@ -63,7 +64,7 @@ def test_a_zone_knows_summer():
     time = MeterTime.of(clock(13, deviation=-60), NOW, VIENNA)
     stamp = time.stamp(datetime(2025, 7, 1, 12, 0, tzinfo=timezone.utc))
 
-    assert stamp.local() == datetime(2025, 7, 1, 14, 0)
+    assert stamp.local().isoformat() == "2025-07-01T14:00:00"
     assert stamp.deviation == -120
     assert stamp.status == 0x80
 

@@ -4,9 +4,10 @@ import threading
 import time
 
 import pytest
+from confluent_kafka import KafkaError
+
 from ami_ingest import publisher as publisher_module
 from ami_ingest.publisher import Publisher
-from confluent_kafka import KafkaError
 
 pytestmark = pytest.mark.unit
 

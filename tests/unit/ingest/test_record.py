@@ -1,6 +1,7 @@
 """The raw record: key, headers, and what exceeds its size."""
 
 import pytest
+
 from ami_dlms.framing import Framing, Message
 from ami_ingest import headers_blob, system_title
 from ami_ingest.record import MAX_VALUE, ExchangeKind, Origin, Transport, from_message

@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import pytest
+
 from ami_ingest.errors import SpoolError
 from ami_ingest.spool import Position
 

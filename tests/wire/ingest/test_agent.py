@@ -1,0 +1,176 @@
+"""The whole agent, with a Kafka that only remembers."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from ami_dlms.framing import wrapper
+from ami_ingest import agent
+from ami_ingest.config import load
+from ami_ingest.frames import Frames
+from ami_ingest.send import send
+
+pytestmark = pytest.mark.wire
+
+FRAME = wrapper.encode(bytes.fromhex("0f40000000000001"), 1, 16)
+CONFIG = """
+agent: edge-1
+kafka: {bootstrap: "127.0.0.1:1"}
+listen: [{transport: tcp, host: 127.0.0.1, port: 0}, {transport: udp, host: 127.0.0.1, port: 0}]
+"""
+
+
+class Kafka:
+    """Delivers at once; `make` is its producer factory."""
+
+    def __init__(self):
+        self.values = []
+        self.waiting = []
+        self.lock = threading.Lock()
+
+    def make(self, on_error):
+        return self
+
+    def produce(self, topic, value, key, *, headers, timestamp, on_delivery):
+        self.waiting.append((value, on_delivery))
+
+    def poll(self, timeout):
+        with self.lock:
+            waiting, self.waiting = self.waiting, []
+            for value, on_delivery in waiting:
+                self.values.append(value)
+                on_delivery(None, None)
+        return len(waiting)
+
+    def flush(self, timeout):
+        self.poll(0)
+        return 0
+
+    def purge(self):
+        self.waiting.clear()
+
+
+@pytest.fixture
+def config(tmp_path):
+    path = tmp_path / "dlms_config.yaml"
+    path.write_text(CONFIG)
+    return path
+
+
+async def test_a_push_reaches_kafka_and_the_stop_is_clean(config, log):
+    kafka, stop = Kafka(), asyncio.Event()
+    started = asyncio.get_running_loop().create_future()
+    running = asyncio.create_task(
+        agent.serve(load(config), stop, log=log.logger(), make_producer=kafka.make, started=started)
+    )
+    listener = await started
+    for kind, host, port in listener.addresses:
+        async for _ in send([Frames("one", FRAME, "")], host, port, transport=kind):
+            pass
+    while len(kafka.values) < 2:  # noqa: ASYNC110  another thread fills it
+        await asyncio.sleep(0.005)
+    stop.set()
+    await running
+
+    assert kafka.values == [FRAME, FRAME]
+    assert log[-1]["event"] == "stopped"
+    assert log[-1]["published"] == 2
+    assert log[-1]["spooled"] == 0
+
+
+async def test_what_kafka_did_not_take_is_published_by_the_next_agent(config, log):
+    class Away(Kafka):
+        def poll(self, timeout):
+            return 0
+
+    for kafka, expected in ((Away(), 0), (Kafka(), 1)):
+        stop, started = asyncio.Event(), asyncio.get_running_loop().create_future()
+        running = asyncio.create_task(
+            agent.serve(load(config), stop, log=log.logger(), make_producer=kafka.make, started=started)
+        )
+        listener = await started
+        if not expected:
+            _, host, port = listener.addresses[0]
+            async for _ in send([Frames("one", FRAME, "")], host, port):
+                pass
+        while len(kafka.values) < expected:  # noqa: ASYNC110  another thread fills it
+            await asyncio.sleep(0.005)
+        stop.set()
+        await running
+
+    assert kafka.values == [FRAME]
+
+
+RUN = """
+import sys
+from pathlib import Path
+from ami_ingest import agent, config
+
+agent.run(config.load(Path(sys.argv[1])))
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_the_process_cleanly_even_without_kafka(config, number):
+    with subprocess.Popen([sys.executable, "-c", RUN, str(config)], stderr=subprocess.PIPE, text=True) as process:
+        entries = []
+        for line in process.stderr:
+            entries.append(json.loads(line))
+            if entries[-1]["event"] == "collecting":
+                break
+        os.kill(process.pid, number)
+        entries += [json.loads(line) for line in process.stderr]
+
+    assert process.returncode == 0
+    assert entries[-1]["event"] == "stopped"
+    assert {entry["agent"] for entry in entries} == {"edge-1"}
+
+
+def test_a_kill_loses_nothing_that_was_spooled(config, log):
+    """Kafka is away; the agent is killed after it took a push; the next one still has it."""
+    with subprocess.Popen([sys.executable, "-c", RUN, str(config)], stderr=subprocess.PIPE, text=True) as process:
+        port = None
+        for line in process.stderr:
+            entry = json.loads(line)
+            if entry["event"] == "listening" and entry["transport"] == "tcp":
+                port = int(entry["address"].rpartition(":")[2])
+            if entry["event"] == "collecting":
+                break
+
+        async def push():
+            async for _ in send([Frames(str(each), FRAME, "") for each in range(20)], "127.0.0.1", port):
+                pass
+
+        asyncio.run(push())
+        spool = config.parent / "state" / "spool.sqlite"
+        while count(spool) < 20:
+            pass
+        os.kill(process.pid, signal.SIGKILL)
+        process.stderr.read()
+
+    kafka = Kafka()
+
+    async def again():
+        stop = asyncio.Event()
+        running = asyncio.create_task(agent.serve(load(config), stop, log=log.logger(), make_producer=kafka.make))
+        while len(kafka.values) < 20:  # noqa: ASYNC110  another thread fills it
+            await asyncio.sleep(0.005)
+        stop.set()
+        await running
+
+    asyncio.run(again())
+    assert kafka.values == [FRAME] * 20
+
+
+def count(path):
+    import sqlite3
+    from contextlib import closing
+
+    with closing(sqlite3.connect(path)) as connection:
+        return connection.execute("SELECT count(*) FROM record").fetchone()[0]

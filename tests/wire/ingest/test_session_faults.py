@@ -1,0 +1,166 @@
+"""Meters that refuse, hang, drop or babble: each gets its stable wording, within its timeout."""
+
+import asyncio
+import socket
+
+import pytest
+
+from ami_dlms.client import Authentication, ClientSettings
+from ami_dlms.framing import Framing, wrapper
+from ami_ingest.access import MeterAccess
+from ami_ingest.counters import CounterStore
+from ami_ingest.credentials import Credentials
+from ami_ingest.endpoint import Endpoint
+from ami_ingest.errors import AssociationRejected, ConnectionClosed, ConnectionFailed, ExchangeFailed, NoAnswer
+from ami_ingest.reading import MeterReader
+from ami_ingest.session import MeterSession
+
+pytestmark = pytest.mark.wire
+
+SILENCE = 0.3
+
+
+@pytest.fixture
+async def meter():
+    """Start a meter that does as told; return its endpoint."""
+    servers = []
+
+    async def meter(behave, scheme="tcp"):
+        async def serve(reader, writer):
+            try:
+                await behave(reader, writer)
+            except ConnectionError:
+                pass
+            finally:
+                writer.close()
+
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        servers.append(server)
+        return Endpoint.parse(f"{scheme}://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+
+    yield meter
+    for server in servers:
+        server.close()
+
+
+async def silent(reader, writer):
+    while await reader.read(100):
+        pass
+
+
+async def hangs_up(reader, writer):
+    await reader.read(100)
+
+
+async def babbles(reader, writer):
+    try:
+        while True:
+            writer.write(b"\xff" * 10)
+            await writer.drain()
+            await asyncio.sleep(0.01)
+    except ConnectionError:
+        pass
+
+
+async def never_ends(reader, writer):
+    await reader.read(100)
+    while True:
+        writer.write(b"\xff" * 65536)
+        await writer.drain()
+
+
+async def rejects(reader, writer):
+    await reader.read(1000)
+    aare = bytes.fromhex("6117a109060760857405080101a203020101a305a10302010d")
+    writer.write(wrapper.encode(aare, 1, 16))
+    await silent(reader, writer)
+
+
+async def opened(endpoint, framing=Framing.WRAPPER):
+    session = MeterSession(endpoint, ClientSettings(framing=framing), timeout_s=SILENCE)
+    try:
+        await session.open()
+    finally:
+        await session.close()
+
+
+async def test_nothing_listens():
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        endpoint = Endpoint.parse(f"tcp://127.0.0.1:{sock.getsockname()[1]}")
+        with pytest.raises(ConnectionFailed) as raised:
+            await opened(endpoint)
+
+    assert str(raised.value) == "Connection Refused (Error 111)"
+    assert raised.value.code == 111
+    assert raised.value.remedy
+
+
+async def test_a_name_that_does_not_exist():
+    with pytest.raises(ConnectionFailed, match=r"^Host Name Unknown \(Error -\d+\)$"):
+        await MeterSession(Endpoint.parse("tcp://meter.invalid"), ClientSettings(), timeout_s=30).open()
+
+
+@pytest.mark.parametrize("scheme", ["tcp", "hdlc+tcp"])
+async def test_silence(meter, scheme):
+    framing = Framing.HDLC if scheme == "hdlc+tcp" else Framing.WRAPPER
+
+    with pytest.raises(NoAnswer) as raised:
+        await opened(await meter(silent, scheme), framing)
+
+    assert str(raised.value) == "Timeout (no answer within 0.3 s)"
+
+
+async def test_noise_does_not_prolong_the_wait(meter):
+    with pytest.raises((NoAnswer, ExchangeFailed, AssociationRejected)):
+        await asyncio.wait_for(opened(await meter(babbles)), 30)
+
+
+async def test_an_answer_without_end_is_given_up(meter):
+    with pytest.raises((ExchangeFailed, AssociationRejected, NoAnswer)):
+        await asyncio.wait_for(opened(await meter(never_ends)), 30)
+
+
+async def test_the_meter_hangs_up(meter):
+    with pytest.raises(ConnectionClosed) as raised:
+        await opened(await meter(hangs_up))
+
+    assert str(raised.value) == "Connection Closed (by the meter)"
+
+
+async def test_the_meter_rejects_the_association(meter):
+    with pytest.raises(AssociationRejected) as raised:
+        await opened(await meter(rejects))
+
+    assert str(raised.value) == "DLMS Association Rejected (authentication-failure)"
+
+
+async def test_hdlc_repeats_its_frame_before_giving_up(meter):
+    frames = []
+
+    async def listen(reader, writer):
+        while data := await reader.read(100):
+            frames.append(data)
+
+    with pytest.raises(NoAnswer):
+        await opened(await meter(listen, "hdlc+tcp"), Framing.HDLC)
+
+    assert len(frames) > 1
+    assert frames[0] == frames[1]
+
+
+async def test_settings_that_cannot_work_are_said(log, tmp_path):
+    access = MeterAccess(Endpoint.parse("tcp://127.0.0.1:1"), authentication=Authentication.HLS_SHA256)
+    reader = MeterReader(access, CounterStore(tmp_path), agent="edge-1", log=log.logger())
+
+    with pytest.raises(ExchangeFailed, match="not supported yet"):
+        await reader.open()
+
+
+async def test_no_secret_is_shown(log, tmp_path):
+    access = MeterAccess(
+        Endpoint.parse("tcp://127.0.0.1:1"), credentials=Credentials(password=b"hunter2", guek=b"G" * 16, gak=b"A" * 16)
+    )
+
+    assert "hunter2" not in repr(access) + repr(access.settings())
+    assert "GGGG" not in repr(access) + repr(access.settings())
