@@ -5,7 +5,7 @@
     ...
     for event in client.receive(socket.recv(65536)): ...
 
-Send every `Send` event's octets in order. One request at a time.
+Send the octets of every `Send`, in order. One request at a time.
 """
 
 from __future__ import annotations
@@ -13,11 +13,38 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 
-from ami_dlms.apdu import CosemAttribute, CosemMethod, SelectiveAccess
+from ami_dlms import apdu, axdr
+from ami_dlms.apdu import (
+    Aare,
+    ActionRequestNormal,
+    ActionResponseNormal,
+    ActionResult,
+    Apdu,
+    ConfirmedServiceError,
+    CosemAttribute,
+    CosemMethod,
+    DataAccessResult,
+    ExceptionResponse,
+    GeneralGloCiphering,
+    GetRequestNext,
+    GetRequestNormal,
+    GetResponseNormal,
+    GetResponseWithDatablock,
+    SelectiveAccess,
+    ServiceCiphered,
+    SetRequestNormal,
+    SetResponseNormal,
+)
+from ami_dlms.association.blocks import BlockReceiver
+from ami_dlms.association.carrier import Carrier, carrier
+from ami_dlms.association.cipher import Cipher, ProtectionTooLow
 from ami_dlms.association.events import Answer, Associated, Event, Failed, Refused, Released, Result, Send, Unsolicited
+from ami_dlms.association.proposal import Proposal
 from ami_dlms.association.settings import Authentication, ClientSettings
-from ami_dlms.association.states import ClientState
+from ami_dlms.association.states import CLIENT_TRANSITIONS, ClientInput, ClientState, step
 from ami_dlms.axdr import Data
+from ami_dlms.errors import ApduMalformed, AssociationRefused, AuthenticationFailed, DlmsError, LinkError, UsageError
+from ami_dlms.link import Connected, Delivered, Disconnected, LinkEvent, LinkFailed, Transmit
 from ami_dlms.security import CounterProvider
 
 __all__ = [
@@ -36,6 +63,14 @@ __all__ = [
     "Unsolicited",
 ]
 
+HIGH_PRIORITY_CONFIRMED = 0xC0
+"""Upper bits of invoke-id-and-priority; the lower four are the invoke id."""
+PUSHES = frozenset({0x0F, 0xC2, 0xCA, 0xD2})
+"""First octets of notifications: plain data- and event-notification, glo- and ded-event-notification."""
+_UP = (ClientState.READY, ClientState.WAITING)
+_COMING_UP = (ClientState.LINKING, ClientState.ASSOCIATING, ClientState.AUTHENTICATING)
+_GOING_DOWN = (ClientState.RELEASING, ClientState.UNLINKING)
+
 
 class Client:
     """One association with one server. After `Released` it may associate again."""
@@ -47,36 +82,220 @@ class Client:
         random: Callable[[int], bytes] = secrets.token_bytes,
     ) -> None:
         """`counter` gives the invocation counters of the encryption key; it is needed wherever keys are used."""
-        raise NotImplementedError
+        if settings.needs_system_title and counter is None:
+            raise UsageError("Ciphering and hls-gmac need an invocation counter that never repeats; give one.")
+        self._settings, self._counter, self._random = settings, counter, random
+        self._state = ClientState.IDLE
+        self._invoke = 0
+        self._carrier: Carrier = carrier(settings)
+        self._proposal: Proposal | None = None
+        self._cipher: Cipher | None = None
+        self._request = b""
+        self._raw = bytearray()
+        self._blocks = BlockReceiver()
+
+    @property
+    def state(self) -> ClientState:
+        """Where the association stands."""
+        return self._state
 
     def associate(self) -> bytes:
         """Return the first octets to send; `receive` then leads to `Associated` or `Refused`."""
-        raise NotImplementedError
+        self._step(ClientInput.ASSOCIATE)
+        self._carrier = carrier(self._settings)
+        self._proposal = Proposal(self._settings, self._counter, self._random)
+        self._cipher = self._proposal.cipher
+        return _sends(self._on_link(self._carrier.connect()))
 
     def get(self, attribute: CosemAttribute, access: SelectiveAccess | None = None) -> bytes:
         """Read an attribute; `receive` then leads to `Answer`, fetching blocks on the way."""
-        raise NotImplementedError
+        return self._ask(GetRequestNormal(self._next_invoke(), attribute, access).to_bytes())
 
     def set(self, attribute: CosemAttribute, value: Data, access: SelectiveAccess | None = None) -> bytes:
         """Write an attribute."""
-        raise NotImplementedError
+        return self._ask(SetRequestNormal(self._next_invoke(), attribute, access, value).to_bytes())
 
     def action(self, method: CosemMethod, parameter: Data | None = None) -> bytes:
         """Invoke a method."""
-        raise NotImplementedError
+        return self._ask(ActionRequestNormal(self._next_invoke(), method, parameter).to_bytes())
 
     def release(self) -> bytes:
-        """End the association and the link; `receive` then leads to `Released`. May be empty after a failure: then it is over."""
-        raise NotImplementedError
+        """End the association and its link; `receive` then leads to `Released`.
+
+        Without an association only the link is taken down. Where nothing needs to be sent for that (a wrapper has no
+        link), the result is empty and the client is idle at once.
+        """
+        releasing = self._state is ClientState.READY
+        self._step(ClientInput.RELEASE)
+        if releasing and self._proposal is not None:
+            return self._carrier.send(self._proposal.release_request())
+        return _sends(self._on_link(self._carrier.disconnect()))
 
     def receive(self, data: bytes) -> list[Event]:
-        """Take octets of the server."""
-        raise NotImplementedError
+        """Take octets of the server; never raises on them."""
+        return self._on_link(self._carrier.receive(data))
 
     def timeout(self) -> list[Event]:
-        """Nothing came for too long: repeat what HDLC may repeat; a release that is not answered counts as `Released`."""
-        raise NotImplementedError
+        """Nothing came for too long: repeat what HDLC may repeat; a release that nothing answers is `Released`."""
+        again = self._carrier.timeout()
+        if not again and self._state in _GOING_DOWN:
+            return self.connection_lost()
+        return self._on_link(again)
 
     def connection_lost(self) -> list[Event]:
-        """Report that the transport closed: `Released` if that was wished, else `Failed`."""
-        raise NotImplementedError
+        """Report that the transport closed: `Released` if that was wished, else `Refused` or `Failed`."""
+        return self._on_down(LinkError("The meter closed the connection."))
+
+    def _on_link(self, happened: list[LinkEvent]) -> list[Event]:
+        events: list[Event] = []
+        for event in happened:
+            if isinstance(event, Transmit):
+                events.append(Send(event.data))
+            elif isinstance(event, Delivered):
+                events += self._on_apdu(event.apdu, event.raw)
+            elif isinstance(event, Connected):
+                events += self._on_connected()
+            elif isinstance(event, LinkFailed):
+                events += self._on_down(event.error)
+            elif isinstance(event, Disconnected):
+                events += self._on_down(LinkError("The meter closed the link."))
+        return events
+
+    def _on_connected(self) -> list[Event]:
+        if self._state is not ClientState.LINKING or self._proposal is None:
+            return []
+        self._step(ClientInput.LINK_UP)
+        return [Send(self._carrier.send(self._proposal.request()))]
+
+    def _on_down(self, error: DlmsError) -> list[Event]:
+        if self._state in _GOING_DOWN:
+            self._step(ClientInput.LINK_DOWN)
+            return [Released()]
+        if self._state in _COMING_UP:
+            return self._refuse(error)
+        if self._state in _UP:
+            self._step(ClientInput.FAILED)
+            return [Failed(error)]
+        return []
+
+    def _on_apdu(self, octets: bytes, raw: bytes) -> list[Event]:
+        """Open and decode an APDU, and hand it to the state that waits for it."""
+        if octets[:1] and octets[0] in PUSHES:
+            return [Unsolicited(octets, raw)]
+        if self._state is ClientState.RELEASING:
+            # Servers answer with an RLRE, an exception or something odd; whatever it is, they are done.
+            self._step(ClientInput.RELEASED)
+            return self._on_link(self._carrier.disconnect())
+        try:
+            received = self._open(octets)
+            if received is None:
+                return [Unsolicited(octets, raw)]
+            if self._state is ClientState.ASSOCIATING:
+                return self._on_association(received)
+            if self._state is ClientState.AUTHENTICATING:
+                return self._on_proof(received)
+            if self._state is ClientState.WAITING:
+                self._raw += raw
+                return self._on_answer(received)
+        except DlmsError as error:
+            if self._state in _COMING_UP:
+                return self._refuse(error)
+            if self._state is ClientState.WAITING:
+                return self._answered(error)
+        return []
+
+    def _open(self, octets: bytes) -> Apdu | None:
+        """Return the plain APDU; None for a ciphered push."""
+        received = apdu.decode(octets)
+        if not isinstance(received, (GeneralGloCiphering, ServiceCiphered)):
+            if self._cipher is not None and self._state is ClientState.WAITING:
+                _require_protection(received)
+            return received
+        if self._cipher is None:
+            return None
+        plain, _ = self._cipher.open(received)
+        return None if plain[:1] and plain[0] in PUSHES else apdu.decode(plain)
+
+    def _on_association(self, received: Apdu) -> list[Event]:
+        if not isinstance(received, Aare) or self._proposal is None:
+            raise AssociationRefused(f"The meter answered the association request with {type(received).__name__}.")
+        challenge = self._proposal.accept(received)
+        if challenge is None:
+            return self._associated()
+        self._step(ClientInput.CHALLENGED)
+        request = ActionRequestNormal(self._next_invoke(), REPLY_TO_HLS, axdr.octets(self._proposal.prove(challenge)))
+        return [Send(self._carrier.send(self._protect(request.to_bytes())))]
+
+    def _on_proof(self, received: Apdu) -> list[Event]:
+        if not isinstance(received, ActionResponseNormal) or received.result is not ActionResult.SUCCESS:
+            raise AuthenticationFailed("The meter refused the proof of the keys: its keys or system titles are others.")
+        if not isinstance(received.data, Data) or self._proposal is None:
+            raise AuthenticationFailed("The meter did not prove that it knows the keys.")
+        self._proposal.check(received.data)
+        return self._associated()
+
+    def _associated(self) -> list[Event]:
+        assert self._proposal is not None  # noqa: S101  # the table: ACCEPTED follows ASSOCIATE
+        self._step(ClientInput.ACCEPTED)
+        agreed = self._proposal.agreed
+        return [Associated(agreed.server_system_title, agreed.conformance, agreed.max_pdu)]
+
+    def _on_answer(self, received: Apdu) -> list[Event]:
+        if isinstance(received, (ExceptionResponse, ConfirmedServiceError)):
+            return self._answered(received)
+        if isinstance(received, (GetResponseNormal, GetResponseWithDatablock, SetResponseNormal, ActionResponseNormal)):
+            if received.invoke_id_and_priority & 0x0F != self._invoke:
+                return []  # the answer to an earlier request
+            if isinstance(received, GetResponseWithDatablock):
+                return self._on_block(received)
+            if isinstance(received, ActionResponseNormal):
+                returned = received.data if received.result is ActionResult.SUCCESS else None
+                return self._answered(received.result if returned is None else returned)
+            return self._answered(received.result)
+        raise ApduMalformed(f"The meter answered with {type(received).__name__}.")
+
+    def _on_block(self, block: GetResponseWithDatablock) -> list[Event]:
+        if isinstance(block.result, DataAccessResult):
+            return self._answered(block.result)
+        self._blocks.add(block.block_number, block.result)
+        if block.last:
+            return self._answered(axdr.decode_exact(self._blocks.octets))
+        following = GetRequestNext(HIGH_PRIORITY_CONFIRMED | self._invoke, block.block_number)
+        return [Send(self._carrier.send(self._protect(following.to_bytes())))]
+
+    def _answered(self, result: Result) -> list[Event]:
+        self._step(ClientInput.ANSWERED)
+        return [Answer(self._request, bytes(self._raw), result)]
+
+    def _refuse(self, error: DlmsError) -> list[Event]:
+        self._step(ClientInput.REFUSED)
+        return [Refused(error)]
+
+    def _ask(self, request: bytes) -> bytes:
+        self._step(ClientInput.REQUEST)
+        self._request = request
+        self._raw.clear()
+        self._blocks = BlockReceiver()
+        return self._carrier.send(self._protect(request))
+
+    def _protect(self, octets: bytes) -> bytes:
+        return octets if self._cipher is None else self._cipher.protect(octets)
+
+    def _next_invoke(self) -> int:
+        self._invoke = self._invoke % 15 + 1
+        return HIGH_PRIORITY_CONFIRMED | self._invoke
+
+    def _step(self, event: ClientInput) -> None:
+        self._state = step(CLIENT_TRANSITIONS, self._state, event)
+
+
+REPLY_TO_HLS = CosemMethod(15, bytes((0, 0, 40, 0, 0, 255)), 1)
+
+
+def _require_protection(received: Apdu) -> None:
+    if not isinstance(received, (ExceptionResponse, ConfirmedServiceError)):
+        raise ProtectionTooLow("The answer came without the protection that was agreed.")
+
+
+def _sends(events: list[Event]) -> bytes:
+    return b"".join(event.data for event in events if isinstance(event, Send))

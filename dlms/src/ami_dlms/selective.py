@@ -1,4 +1,4 @@
-"""Selective access to a profile's buffer: by range of values (selector 1) and by entries (selector 2), Blue Book 4.3.6.2.2."""
+"""Selective access to a profile's buffer: by a range of values (selector 1), by entries (selector 2); Blue Book 4.3.6."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ Bound = Union[datetime, CosemDateTime, Data]
 def range_descriptor(
     from_: Bound, to: Bound, *, by: CaptureObject = CLOCK_TIME, columns: Sequence[CaptureObject] = ()
 ) -> SelectiveAccess:
-    """Ask for the rows whose column `by` lies between `from_` and `to`, both included; no `columns` means all of them."""
+    """Ask for the rows whose column `by` lies between `from_` and `to`, both included; no `columns` means all."""
     return SelectiveAccess(
         RANGE,
         axdr.structure(by.to_data(), _bound(from_), _bound(to), axdr.array(*(column.to_data() for column in columns))),

@@ -37,12 +37,15 @@ class WrapperCarrier:
         self._before = b""
 
     def connect(self) -> list[LinkEvent]:
+        """Report the link as up: there is none."""
         return [Connected(LinkParameters())]
 
     def send(self, apdu: bytes) -> bytes:
+        """Wrap an APDU."""
         return wrapper.encode(apdu, self._client, self._server)
 
     def receive(self, data: bytes) -> list[LinkEvent]:
+        """Unwrap."""
         events: list[LinkEvent] = []
         for message in self._assembler.receive(data):
             if not message.apdus:
@@ -55,9 +58,11 @@ class WrapperCarrier:
         return events
 
     def timeout(self) -> list[LinkEvent]:
+        """Repeat nothing: TCP does that."""
         return []
 
     def disconnect(self) -> list[LinkEvent]:
+        """Report the link as down."""
         return [Disconnected()]
 
 
@@ -68,18 +73,23 @@ class HdlcCarrier:
         self._link = HdlcLinkClient(client, server, server_physical)
 
     def connect(self) -> list[LinkEvent]:
+        """Send an SNRM."""
         return [Transmit(self._link.connect())]
 
     def send(self, apdu: bytes) -> bytes:
+        """Send an APDU in I-frames."""
         return self._link.send(apdu)
 
     def receive(self, data: bytes) -> list[LinkEvent]:
+        """Take frames."""
         return self._link.receive(data)
 
     def timeout(self) -> list[LinkEvent]:
+        """Repeat frames."""
         return self._link.timeout()
 
     def disconnect(self) -> list[LinkEvent]:
+        """Send a DISC."""
         return [Transmit(self._link.disconnect())]
 
 

@@ -14,13 +14,14 @@ from ami_dlms.apdu import (
 from ami_dlms.axdr import Data
 from ami_dlms.errors import DlmsError
 
-Result = Union[Data, DataAccessResult, ActionResult, ExceptionResponse, ConfirmedServiceError]
-"""How a request ended.
+Result = Union[Data, DataAccessResult, ActionResult, ExceptionResponse, ConfirmedServiceError, DlmsError]
+"""How a request ended. The association stays.
 
 - get: the value (`Data`), or the reason why there is none (`DataAccessResult`).
 - set: a `DataAccessResult`, SUCCESS if it was written.
 - action: what the method returned (`Data`, or a `DataAccessResult` in its place), else the `ActionResult`.
-- any: the server's `ExceptionResponse` or `ConfirmedServiceError`. The association stays.
+- any: the server's `ExceptionResponse` or `ConfirmedServiceError`; or an error, if the answer is whole but cannot be
+  opened or decoded.
 """
 
 
@@ -70,7 +71,7 @@ class Released(NamedTuple):
 
 
 class Failed(NamedTuple):
-    """The association is unusable: the link is gone, or the server's octets break the rules. Release and connect anew."""
+    """The link is gone. Connect anew."""
 
     error: DlmsError
 

@@ -69,13 +69,17 @@ class ClientSettings:
     def __post_init__(self) -> None:
         """Refuse what cannot work, before anything is sent."""
         if self.authentication not in SUPPORTED:
-            raise UsageError(f"Authentication {self.authentication.value} is not supported yet; use none, lls or hls-gmac.")
+            raise UsageError(
+                f"Authentication {self.authentication.value} is not supported yet; use none, lls or hls-gmac."
+            )
         if self.framing not in (Framing.WRAPPER, Framing.HDLC):
             raise UsageError(f"An association needs the framing wrapper or hdlc, not {self.framing.value}.")
         if self.authentication is Authentication.LLS and self.password is None:
             raise UsageError("Authentication lls needs a password.")
         if self.authentication is Authentication.HLS_GMAC and (self.keys is None or self.keys.authentication is None):
-            raise UsageError("Authentication hls-gmac needs the encryption key (guek) and the authentication key (gak).")
+            raise UsageError(
+                "Authentication hls-gmac needs the encryption key (guek) and the authentication key (gak)."
+            )
         if self.ciphered and self.keys is None:
             raise UsageError("A ciphered association needs keys.")
         if self.needs_system_title:
@@ -98,7 +102,10 @@ class ClientSettings:
 
 @dataclass(frozen=True, slots=True)
 class ServerSettings:
-    """Settings of a server. The public client (SAP 16) may always associate without authentication, and reads little."""
+    """Settings of a server.
+
+    The public client (SAP 16) may always associate without authentication; it then reads little.
+    """
 
     server_sap: int = MANAGEMENT_DEVICE
     server_physical: int | None = None
@@ -117,13 +124,17 @@ class ServerSettings:
     def __post_init__(self) -> None:
         """Refuse what cannot work."""
         if self.authentication not in SUPPORTED:
-            raise UsageError(f"Authentication {self.authentication.value} is not supported yet; use none, lls or hls-gmac.")
+            raise UsageError(
+                f"Authentication {self.authentication.value} is not supported yet; use none, lls or hls-gmac."
+            )
         if self.framing not in (Framing.WRAPPER, Framing.HDLC):
             raise UsageError(f"An association needs the framing wrapper or hdlc, not {self.framing.value}.")
         if self.authentication is Authentication.LLS and self.password is None:
             raise UsageError("Authentication lls needs a password.")
         if self.authentication is Authentication.HLS_GMAC and (self.keys is None or self.keys.authentication is None):
-            raise UsageError("Authentication hls-gmac needs the encryption key (guek) and the authentication key (gak).")
+            raise UsageError(
+                "Authentication hls-gmac needs the encryption key (guek) and the authentication key (gak)."
+            )
         if self.keys is not None and self.system_title is None:
             raise UsageError("A server with keys needs a system title.")
         if self.system_title is not None:

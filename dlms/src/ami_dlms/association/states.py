@@ -9,7 +9,7 @@ Client::
                                                             |
                             IDLE <- UNLINKING <- RELEASING <-+
 
-Any failure ends in BROKEN, where only a release (which takes the link down) or a lost link lead on.
+A refusal or failure ends in BROKEN, where only a release leads on.
 """
 
 from __future__ import annotations
@@ -92,10 +92,13 @@ CLIENT_TRANSITIONS: dict[tuple[ClientState, ClientInput], ClientState] = {
     (_C.UNLINKING, _I.LINK_DOWN): _C.IDLE,
     # A server may take the link down instead of answering the RLRQ: what was wished has happened.
     (_C.RELEASING, _I.LINK_DOWN): _C.IDLE,
-    (_C.BROKEN, _I.RELEASE): _C.UNLINKING,
-    (_C.BROKEN, _I.FAILED): _C.BROKEN,
+    # Where there is no association, or an answer is due, only the link is taken down.
+    **{
+        (state, _I.RELEASE): _C.UNLINKING
+        for state in (_C.LINKING, _C.ASSOCIATING, _C.AUTHENTICATING, _C.WAITING, _C.BROKEN)
+    },
     **{(state, _I.REFUSED): _C.BROKEN for state in (_C.LINKING, _C.ASSOCIATING, _C.AUTHENTICATING)},
-    **{(state, _I.FAILED): _C.BROKEN for state in (_C.READY, _C.WAITING, _C.RELEASING, _C.UNLINKING)},
+    **{(state, _I.FAILED): _C.BROKEN for state in (_C.READY, _C.WAITING, _C.BROKEN)},
 }
 
 _S, _N = ServerState, ServerInput

@@ -50,7 +50,7 @@ class Clock(CosemObject):
                 5: axdr.octets(_NO_DATE),
                 6: axdr.octets(_NO_DATE),
                 7: axdr.int8(0),
-                8: axdr.boolean(False),
+                8: axdr.boolean(value=False),
                 9: axdr.enum(1),  # internal crystal
             },
             {2: setter} if set_time else None,

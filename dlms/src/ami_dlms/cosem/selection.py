@@ -22,7 +22,7 @@ NUMBERS = frozenset(
 )  # fmt: skip
 
 
-class SelectionRefused(Exception):  # noqa: N818  # an outcome, not a fault
+class SelectionRefused(Exception):
     """The access parameters do not fit the buffer."""
 
     def __init__(self, result: DataAccessResult) -> None:
