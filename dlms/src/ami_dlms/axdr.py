@@ -78,7 +78,7 @@ class BitString(NamedTuple):
 
 
 class TypeDescription(NamedTuple):
-    """The type of the elements of a compact-array: a tag; for arrays the size and one element type, for structures one a member."""
+    """The type of a compact-array's elements: a tag; for arrays size and element type, for structures one a member."""
 
     tag: int
     size: int = 0
@@ -96,7 +96,7 @@ class Limits(NamedTuple):
     """How much work one value may cause."""
 
     depth: int = 32
-    elements: int = 65_536
+    elements: int = 131_072
 
 
 LIMITS: Final = Limits()
@@ -180,7 +180,7 @@ class _Decoder:
         self._left = limits.elements
 
     def value(self, offset: int, depth: int) -> tuple[Data, int]:
-        """A tag and its contents."""
+        """Decode a tag and its contents."""
         buf = self._buf
         try:
             tag = buf[offset]
@@ -252,7 +252,7 @@ class _Decoder:
         raise DataMalformed(f"{tag:#04x} is no data type", offset=offset - 1)
 
     def _compact(self, offset: int, depth: int) -> tuple[Data, int]:
-        """A compact-array: type description, length in octets, contents without tags."""
+        """Decode a compact-array: type description, length in octets, contents without tags."""
         description, at = self._description(offset + 1, depth + 1)
         length, at = read_length(self._buf, at)
         end = at + length
@@ -301,7 +301,7 @@ class _Decoder:
             members = description.members
         else:
             return self._plain(tag, offset)
-        self._spend(len(members), self._left, depth, offset)
+        self._spend(len(members), len(members), depth, offset)
         items = []
         for member in members:
             item, offset = self._content(member, offset, depth + 1)
@@ -364,7 +364,7 @@ def _encode_plain(data: Data, out: bytearray) -> None:
             out += write_length(value.length) + value.octets
         else:
             raise UsageError(f"{tag:#04x} is no data type")
-    except (struct.error, TypeError, AttributeError, UnicodeEncodeError) as error:
+    except (struct.error, OverflowError, TypeError, AttributeError, UnicodeEncodeError) as error:
         raise UsageError(f"a value does not fit its type {tag:#04x}: {error}") from None
 
 

@@ -2,8 +2,8 @@
 
     year(2) month day day-of-week hour minute second hundredths deviation(2) clock-status
 
-An octet of FF (year FFFF) is a wildcard. The deviation is minutes from local time to UTC (UTC = local + deviation; Central
-European Time is -60), 8000 unspecified; it includes daylight saving. Some makers invert its sign.
+An octet of FF (year FFFF) is a wildcard. The deviation is minutes from local time to UTC (UTC = local + deviation;
+Central European Time is -60), 8000 unspecified; it includes daylight saving. Some makers invert its sign.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ class CosemDateTime:
             raise UsageError(f"a field of a date-time does not fit its octets: {error}") from None
 
     def local(self) -> datetime | None:
-        """Return the local time without offset; None where the date, hour or minute is a wildcard or no such time exists."""
+        """Return the local time without offset; None where date, hour or minute is open or no such time exists."""
         if None in (self.year, self.month, self.day, self.hour, self.minute):
             return None
         try:

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, Union
 
-from ami_dlms.apdu import acse, action, block_transfer, ciphered, errors, get, initiate, notification, set
+from ami_dlms.apdu import acse, action, block_transfer, ciphered, errors, get, initiate, notification
 from ami_dlms.apdu.acse import Aare, Aarq, ApplicationContext, AssociationResult, Diagnostic, Mechanism, Rlre, Rlrq
 from ami_dlms.apdu.action import (
     ActionRequest,
-    ActionResponse,
     ActionRequestNextPblock,
     ActionRequestNormal,
+    ActionResponse,
     ActionResponseNormal,
     ActionResponseWithPblock,
 )
@@ -46,6 +46,8 @@ from ami_dlms.apdu.set import (
     SetResponseDatablock,
     SetResponseLastDatablock,
     SetResponseNormal,
+    read_set_request,
+    read_set_response,
 )
 from ami_dlms.errors import ApduUnknown, Truncated
 
@@ -73,11 +75,11 @@ _READERS: Final[dict[int, Callable[[Reader], Apdu]]] = {
     0x62: acse.read_rlrq,
     0x63: acse.read_rlre,
     0xC0: get.read_get_request,
-    0xC1: set.read_set_request,
+    0xC1: read_set_request,
     0xC2: notification.read_event_notification,
     0xC3: action.read_action_request,
     0xC4: get.read_get_response,
-    0xC5: set.read_set_response,
+    0xC5: read_set_response,
     0xC7: action.read_action_response,
     0xD8: errors.read_exception_response,
     ciphered.GENERAL_CIPHERING: ciphered.read_general_ciphering,
@@ -85,23 +87,25 @@ _READERS: Final[dict[int, Callable[[Reader], Apdu]]] = {
 }
 
 
-def decode(buf: bytes) -> Apdu:
-    """Decode one whole APDU.
+def decode(buf: bytes, *, lenient: bool = False) -> Apdu:
+    """Decode one whole APDU. `lenient` also takes an event-notification without the flag in front of its time.
 
     Raises ApduUnknown, ApduMalformed, DataMalformed, Truncated, LimitExceeded, UnsupportedSuite, or TrailingBytes where
     octets are left.
     """
-    apdu, end = decode_from(buf)
+    apdu, end = decode_from(buf, lenient=lenient)
     Reader(buf, end).end()
     return apdu
 
 
-def decode_from(buf: bytes) -> tuple[Apdu, int]:
+def decode_from(buf: bytes, *, lenient: bool = False) -> tuple[Apdu, int]:
     """Decode the APDU at the start of a buffer; return it and the offset behind it."""
     if not buf:
         raise Truncated("an APDU is missing", offset=0)
     reader = Reader(buf, 1)
     tag = buf[0]
+    if lenient and tag == notification.EVENT_NOTIFICATION:
+        return notification.read_event_notification(reader, lenient=True), reader.at
     read = _READERS.get(tag)
     if read is not None:
         return read(reader), reader.at

@@ -1,19 +1,26 @@
 """Association control: AARQ, AARE, RLRQ, RLRE in BER (Green Book clause 9.4.2; ISO/IEC 8650-1).
 
-Unknown fields are passed over; fields that meters leave out are None.
+Fields that a peer leaves out are None; fields without a name here are kept in `other`, so that an APDU comes out as it
+came in.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Final, NamedTuple
+from typing import Final
 
-from ami_dlms.apdu.reader import Reader
-from ami_dlms.errors import ApduMalformed, Truncated
+from ami_dlms.apdu.reader import Reader, octet_string, u8
+from ami_dlms.errors import ApduMalformed
 
-_DLMS_UA: Final = bytes.fromhex("60857405 08")
-"""{joint-iso-ccitt(2) country(16) country-name(756) identified-organisation(5) DLMS-UA(8)}"""
+_CONTEXT_NAMES: Final = bytes.fromhex("60857405 0801")
+"""joint-iso-ccitt(2) country(16) 756 identified-organisation(5) DLMS-UA(8) application-context(1)"""
+_MECHANISM_NAMES: Final = bytes.fromhex("60857405 0802")
+_CONTEXT: Final = 0xA1
+_USER_INFORMATION: Final = 0xBE
+_REASON: Final = 0x80
+_AUTHENTICATION_UNIT: Final = b"\x07\x80"
+"""ACSE requirements: a bit-string whose first bit says that authentication is used."""
 
 
 class ApplicationContext(IntEnum):
@@ -71,6 +78,7 @@ class Aarq:
     """A request to associate."""
 
     application_context: int = ApplicationContext.LOGICAL_NAME
+    """0: none of DLMS UA's; its name is in `other`."""
     calling_ap_title: bytes | None = None
     """The client's system title, with ciphering or HLS."""
     calling_ae_qualifier: bytes | None = None
@@ -81,21 +89,21 @@ class Aarq:
     """The password (LLS), or the client's challenge (HLS)."""
     user_information: bytes = b""
     """The InitiateRequest, or its ciphered form."""
+    other: tuple[tuple[int, bytes], ...] = ()
+    """Further fields: BER tag and contents."""
 
     def to_bytes(self) -> bytes:
-        """Write the APDU."""
-        parts = [_context_name(self.application_context)]
-        if self.calling_ap_title is not None:
-            parts.append(_tlv(0xA6, _tlv(0x04, self.calling_ap_title)))
-        if self.calling_ae_qualifier is not None:
-            parts.append(_tlv(0xA7, _tlv(0x04, self.calling_ae_qualifier)))
-        if self.mechanism is not None:
-            parts.append(_tlv(0x8A, b"\x07\x80"))
-            parts.append(_tlv(0x8B, _DLMS_UA + bytes((2, self.mechanism))))
-        if self.calling_authentication is not None:
-            parts.append(_tlv(0xAC, _tlv(0x80, self.calling_authentication)))
-        parts.append(_user_information(self.user_information))
-        return _tlv(0x60, b"".join(parts))
+        """Encode."""
+        fields = [
+            (_CONTEXT, _context_name(self.application_context)),
+            (0xA6, _wrapped(0x04, self.calling_ap_title)),
+            (0xA7, _wrapped(0x04, self.calling_ae_qualifier)),
+            (0x8A, None if self.mechanism is None else _AUTHENTICATION_UNIT),
+            (0x8B, _mechanism_name(self.mechanism)),
+            (0xAC, _wrapped(0x80, self.calling_authentication)),
+            (_USER_INFORMATION, _wrapped(0x04, self.user_information or None)),
+        ]
+        return _apdu(0x60, fields, self.other)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,25 +123,24 @@ class Aare:
     """The server's challenge (HLS)."""
     user_information: bytes = b""
     """The InitiateResponse, a confirmed-service-error, or a ciphered form."""
+    other: tuple[tuple[int, bytes], ...] = ()
+    """Further fields: BER tag and contents."""
 
     def to_bytes(self) -> bytes:
-        """Write the APDU."""
-        parts = [] if self.application_context is None else [_context_name(self.application_context)]
-        parts.append(_tlv(0xA2, _tlv(0x02, bytes((self.result,)))))
+        """Encode."""
         source = 0xA2 if self.provider_diagnostic else 0xA1
-        parts.append(_tlv(0xA3, _tlv(source, _tlv(0x02, bytes((self.diagnostic,))))))
-        if self.responding_ap_title is not None:
-            parts.append(_tlv(0xA4, _tlv(0x04, self.responding_ap_title)))
-        if self.responding_ae_qualifier is not None:
-            parts.append(_tlv(0xA5, _tlv(0x04, self.responding_ae_qualifier)))
-        if self.mechanism is not None:
-            parts.append(_tlv(0x88, b"\x07\x80"))
-            parts.append(_tlv(0x89, _DLMS_UA + bytes((2, self.mechanism))))
-        if self.responding_authentication is not None:
-            parts.append(_tlv(0xAA, _tlv(0x80, self.responding_authentication)))
-        if self.user_information:
-            parts.append(_user_information(self.user_information))
-        return _tlv(0x61, b"".join(parts))
+        fields = [
+            (_CONTEXT, _context_name(self.application_context)),
+            (0xA2, _tlv(0x02, u8(self.result))),
+            (0xA3, _tlv(source, _tlv(0x02, u8(self.diagnostic)))),
+            (0xA4, _wrapped(0x04, self.responding_ap_title)),
+            (0xA5, _wrapped(0x04, self.responding_ae_qualifier)),
+            (0x88, None if self.mechanism is None else _AUTHENTICATION_UNIT),
+            (0x89, _mechanism_name(self.mechanism)),
+            (0xAA, _wrapped(0x80, self.responding_authentication)),
+            (_USER_INFORMATION, _wrapped(0x04, self.user_information or None)),
+        ]
+        return _apdu(0x61, fields, self.other)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,10 +149,11 @@ class Rlrq:
 
     reason: int | None = 0
     user_information: bytes = b""
+    other: tuple[tuple[int, bytes], ...] = ()
 
     def to_bytes(self) -> bytes:
-        """Write the APDU."""
-        return _release(0x62, self.reason, self.user_information)
+        """Encode."""
+        return _release(0x62, self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,135 +162,167 @@ class Rlre:
 
     reason: int | None = 0
     user_information: bytes = b""
+    other: tuple[tuple[int, bytes], ...] = ()
 
     def to_bytes(self) -> bytes:
-        """Write the APDU."""
-        return _release(0x63, self.reason, self.user_information)
+        """Encode."""
+        return _release(0x63, self)
 
 
-class _Element(NamedTuple):
-    tag: int
-    contents: bytes
+class _Fields:
+    """The fields of a received APDU; what is not asked for is kept."""
+
+    def __init__(self, reader: Reader) -> None:
+        length = _read_length(reader)
+        end = reader.at + length
+        inside = Reader(reader.take(length))
+        self._fields: list[tuple[int, bytes]] = []
+        while inside.at < length:
+            self._fields.append((inside.u8(), inside.take(_read_length(inside))))
+        reader.at = end
+
+    def take(self, tag: int) -> bytes | None:
+        """Return the contents of the first field with this tag."""
+        for position, (found, contents) in enumerate(self._fields):
+            if found == tag:
+                del self._fields[position]
+                return contents
+        return None
+
+    def take_inner(self, tag: int, *inner: int) -> bytes | None:
+        """Return the contents one level further in; the field's own where a peer leaves that level out."""
+        contents = self.take(tag)
+        return None if contents is None else _unwrapped(contents, *inner)
+
+    def take_arc(self, tag: int, prefix: bytes) -> int | None:
+        """Return the last arc of an object identifier of DLMS UA; one of anybody else is kept as it is."""
+        contents = self.take(tag)
+        if contents is None:
+            return None
+        name = _unwrapped(contents, 0x06)
+        if len(name) == len(prefix) + 1 and name.startswith(prefix):
+            return name[-1]
+        self._fields.append((tag, contents))
+        return None
+
+    def take_requirements(self, tag: int, mechanism: int | None) -> None:
+        """Pass over the field that goes with a mechanism, where it says what is written again."""
+        if mechanism is not None and (tag, _AUTHENTICATION_UNIT) in self._fields:
+            self._fields.remove((tag, _AUTHENTICATION_UNIT))
+
+    def rest(self) -> tuple[tuple[int, bytes], ...]:
+        """Return what was not taken, in order of the tags."""
+        return tuple(sorted(self._fields, key=_order))
+
+
+def _order(element: tuple[int, bytes]) -> int:
+    """Order fields by the number in the tag, as the definitions list them."""
+    return element[0] & 0x1F
+
+
+def _read_length(reader: Reader) -> int:
+    """Read a definite length."""
+    at = reader.at
+    length = reader.u8()
+    if length < 0x80:
+        return length
+    width = length & 0x7F
+    if not 1 <= width <= 4:
+        raise ApduMalformed("a length of this form is not used in an association", offset=at)
+    return int.from_bytes(reader.take(width), "big")
+
+
+def _unwrapped(contents: bytes, *tags: int) -> bytes:
+    if len(contents) < 2 or contents[0] not in tags:
+        return contents
+    inside = Reader(contents, 1)
+    length = _read_length(inside)
+    return inside.rest() if length == len(contents) - inside.at else contents
 
 
 def _tlv(tag: int, contents: bytes) -> bytes:
-    if len(contents) < 0x80:
-        return bytes((tag, len(contents))) + contents
-    length = len(contents).to_bytes((len(contents).bit_length() + 7) // 8, "big")
-    return bytes((tag, 0x80 | len(length))) + length + contents
+    return bytes((tag,)) + octet_string(contents)
 
 
-def _context_name(context: int) -> bytes:
-    return _tlv(0xA1, _tlv(0x06, _DLMS_UA + bytes((1, context))))
+def _wrapped(tag: int, contents: bytes | None) -> bytes | None:
+    return None if contents is None else _tlv(tag, contents)
 
 
-def _user_information(octets: bytes) -> bytes:
-    return _tlv(0xBE, _tlv(0x04, octets))
+def _context_name(context: int | None) -> bytes | None:
+    return _tlv(0x06, _CONTEXT_NAMES + u8(context)) if context else None
 
 
-def _release(tag: int, reason: int | None, user_information: bytes) -> bytes:
-    contents = b"" if reason is None else _tlv(0x80, bytes((reason,)))
-    if user_information:
-        contents += _user_information(user_information)
-    return _tlv(tag, contents)
+def _mechanism_name(mechanism: int | None) -> bytes | None:
+    return None if mechanism is None else _MECHANISM_NAMES + u8(mechanism)
 
 
-def _element(reader: Reader) -> _Element:
-    """Read a tag, a definite BER length, and the contents."""
-    at = reader.at
-    tag, length = reader.u8(), reader.u8()
-    if length >= 0x80:
-        width = length & 0x7F
-        if not 1 <= width <= 4:
-            raise ApduMalformed("a BER length of this form is not used here", offset=at)
-        length = int.from_bytes(reader.take(width), "big")
-    return _Element(tag, reader.take(length))
+def _apdu(tag: int, fields: list[tuple[int, bytes | None]], other: tuple[tuple[int, bytes], ...]) -> bytes:
+    present = [(number, contents) for number, contents in fields if contents is not None]
+    return _tlv(tag, b"".join(_tlv(number, contents) for number, contents in sorted([*present, *other], key=_order)))
 
 
-def _elements(octets: bytes) -> dict[int, bytes]:
-    reader = Reader(octets)
-    found: dict[int, bytes] = {}
-    while reader.at < len(octets):
-        element = _element(reader)
-        found.setdefault(element.tag, element.contents)
-    return found
-
-
-def _inner(octets: bytes | None, *tags: int) -> bytes | None:
-    """Unpack one level of nesting; the contents themselves where a meter leaves the level out."""
-    if not octets:
-        return octets
-    if octets[0] not in tags:
-        return octets
-    try:
-        return _element(Reader(octets)).contents
-    except Truncated:
-        return octets
-
-
-def _last_arc(octets: bytes | None) -> int | None:
-    """Return the last number of an object identifier, as is done where only DLMS UA's names can stand."""
-    return octets[-1] if octets else None
+def _release(tag: int, release: Rlrq | Rlre) -> bytes:
+    fields = [
+        (_REASON, None if release.reason is None else u8(release.reason)),
+        (_USER_INFORMATION, _wrapped(0x04, release.user_information or None)),
+    ]
+    return _apdu(tag, fields, release.other)
 
 
 def _number(octets: bytes | None, what: str) -> int:
-    if not octets:
-        raise ApduMalformed(f"{what} is missing")
-    return int.from_bytes(octets, "big")
-
-
-def _information(fields: dict[int, bytes]) -> bytes:
-    return _inner(fields.get(0xBE), 0x04) or b""
+    if octets is None or len(octets) != 1:
+        raise ApduMalformed(f"{what} is missing or is not one octet")
+    return octets[0]
 
 
 def read_aarq(reader: Reader) -> Aarq:
-    """Read an AARQ behind its tag."""
-    fields = _elements(_body(reader))
+    """Read what follows the tag."""
+    fields = _Fields(reader)
+    mechanism = fields.take_arc(0x8B, _MECHANISM_NAMES)
+    fields.take_requirements(0x8A, mechanism)
     return Aarq(
-        application_context=_last_arc(fields.get(0xA1)) or 0,
-        calling_ap_title=_inner(fields.get(0xA6), 0x04),
-        calling_ae_qualifier=_inner(fields.get(0xA7), 0x04),
-        mechanism=_last_arc(fields.get(0x8B)),
-        calling_authentication=_inner(fields.get(0xAC), 0x80),
-        user_information=_information(fields),
+        application_context=fields.take_arc(_CONTEXT, _CONTEXT_NAMES) or 0,
+        calling_ap_title=fields.take_inner(0xA6, 0x04),
+        calling_ae_qualifier=fields.take_inner(0xA7, 0x04),
+        mechanism=mechanism,
+        calling_authentication=fields.take_inner(0xAC, 0x80),
+        user_information=fields.take_inner(_USER_INFORMATION, 0x04) or b"",
+        other=fields.rest(),
     )
 
 
 def read_aare(reader: Reader) -> Aare:
-    """Read an AARE behind its tag."""
-    fields = _elements(_body(reader))
-    source = fields.get(0xA3) or b""
+    """Read what follows the tag."""
+    fields = _Fields(reader)
+    mechanism = fields.take_arc(0x89, _MECHANISM_NAMES)
+    fields.take_requirements(0x88, mechanism)
+    source = fields.take(0xA3) or _tlv(0xA1, _tlv(0x02, b"\x00"))
     return Aare(
-        result=_number(_inner(fields.get(0xA2), 0x02), "the result of the association"),
-        diagnostic=int.from_bytes(_inner(_inner(source, 0xA1, 0xA2), 0x02) or b"\x00", "big"),
-        provider_diagnostic=source[:1] == b"\xa2",
-        application_context=_last_arc(fields.get(0xA1)),
-        responding_ap_title=_inner(fields.get(0xA4), 0x04),
-        responding_ae_qualifier=_inner(fields.get(0xA5), 0x04),
-        mechanism=_last_arc(fields.get(0x89)),
-        responding_authentication=_inner(fields.get(0xAA), 0x80),
-        user_information=_information(fields),
+        result=_number(fields.take_inner(0xA2, 0x02), "the result of the association"),
+        diagnostic=_number(_unwrapped(_unwrapped(source, 0xA1, 0xA2), 0x02), "the diagnostic of the association"),
+        provider_diagnostic=source.startswith(b"\xa2"),
+        application_context=fields.take_arc(_CONTEXT, _CONTEXT_NAMES),
+        responding_ap_title=fields.take_inner(0xA4, 0x04),
+        responding_ae_qualifier=fields.take_inner(0xA5, 0x04),
+        mechanism=mechanism,
+        responding_authentication=fields.take_inner(0xAA, 0x80),
+        user_information=fields.take_inner(_USER_INFORMATION, 0x04) or b"",
+        other=fields.rest(),
     )
 
 
 def read_rlrq(reader: Reader) -> Rlrq:
-    """Read an RLRQ behind its tag."""
-    fields = _elements(_body(reader))
-    return Rlrq(_reason(fields), _information(fields))
+    """Read what follows the tag."""
+    return Rlrq(*_read_release(reader))
 
 
 def read_rlre(reader: Reader) -> Rlre:
-    """Read an RLRE behind its tag."""
-    fields = _elements(_body(reader))
-    return Rlre(_reason(fields), _information(fields))
+    """Read what follows the tag."""
+    return Rlre(*_read_release(reader))
 
 
-def _reason(fields: dict[int, bytes]) -> int | None:
-    octets = fields.get(0x80)
-    return int.from_bytes(octets, "big") if octets else None
-
-
-def _body(reader: Reader) -> bytes:
-    """Return the contents of the APDU whose tag was read."""
-    reader.at -= 1
-    return _element(reader).contents
+def _read_release(reader: Reader) -> tuple[int | None, bytes, tuple[tuple[int, bytes], ...]]:
+    fields = _Fields(reader)
+    reason = fields.take(_REASON)
+    information = fields.take_inner(_USER_INFORMATION, 0x04) or b""
+    return None if reason is None else _number(reason, "the reason of the release"), information, fields.rest()

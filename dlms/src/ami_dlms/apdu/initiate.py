@@ -1,4 +1,4 @@
-"""xDLMS InitiateRequest (01) and InitiateResponse (08), which travel inside of AARQ and AARE (Green Book clause 9.4.4)."""
+"""xDLMS InitiateRequest (01) and InitiateResponse (08), carried by AARQ and AARE (Green Book clause 9.4.4)."""
 
 from __future__ import annotations
 

@@ -18,7 +18,10 @@ _TAGGED_DATE_TIME = b"\x09\x0c"
 
 @dataclass(frozen=True, slots=True)
 class DataNotification:
-    """A push. `date_time` has 12 octets or none; `tagged_date_time`: some meters write it as data, with a tag (`09 0C`)."""
+    """A push. `date_time` has 12 octets or none.
+
+    `tagged_date_time`: some meters write it as data, with a tag (`09 0C`).
+    """
 
     long_invoke_id_and_priority: int
     date_time: bytes
@@ -36,7 +39,7 @@ class DataNotification:
 class EventNotification:
     """An event: an attribute and its value, with the time if the meter tells it.
 
-    `unflagged_time`: some meters leave out the octet that says whether a time follows, and write the time as data (`09 0C`).
+    `unflagged_time`: some meters leave out the octet that says whether a time follows, and write it as data (`09 0C`).
     """
 
     time: bytes | None

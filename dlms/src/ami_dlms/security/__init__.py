@@ -1,4 +1,7 @@
-"""Protection of APDUs and authentication of associations (Green Book clause 9.2), security suite 0; the symmetric part of 1 and 2."""
+"""Protection of APDUs and authentication of associations (Green Book clause 9.2).
+
+Security suite 0, and the symmetric part of suites 1 and 2.
+"""
 
 from ami_dlms.security.control import Protection, SecurityControl
 from ami_dlms.security.counters import CounterProvider, MemoryCounter

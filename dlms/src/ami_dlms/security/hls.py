@@ -18,7 +18,7 @@ def gmac_response(
     if keys.authentication is None:
         raise UsageError("HLS-GMAC needs the authentication key")
     control = bytes((SecurityControl(Protection.AUTHENTICATED, suite).octet,))
-    tag = _gmac(control, challenge, keys.encryption, keys.authentication, system_title, invocation_counter)
+    tag = _gmac(control + keys.authentication + challenge, keys.encryption, system_title, invocation_counter)
     return control + invocation_counter.to_bytes(4, "big") + tag
 
 
@@ -32,7 +32,7 @@ def gmac_verify(response: bytes, challenge: bytes, *, keys: Keys, system_title: 
     if len(response) != 5 + gcm.TAG_LENGTH or not response[0] & 0x10:
         raise AuthenticationFailed("the answer to the challenge is no GMAC")
     counter = int.from_bytes(response[1:5], "big")
-    expected = _gmac(response[:1], challenge, keys.encryption, keys.authentication, system_title, counter)
+    expected = _gmac(response[:1] + keys.authentication + challenge, keys.encryption, system_title, counter)
     if not gcm.verify(expected, response[5:]):
         raise AuthenticationFailed(
             "the answer to the challenge is wrong: the peer has other keys or another system title"
@@ -40,5 +40,5 @@ def gmac_verify(response: bytes, challenge: bytes, *, keys: Keys, system_title: 
     return counter
 
 
-def _gmac(control: bytes, challenge: bytes, ek: bytes, ak: bytes, system_title: bytes, counter: int) -> bytes:
-    return gcm.tag_of(ek, gcm.nonce(system_title, counter), b"", control + ak + challenge)
+def _gmac(authenticated: bytes, key: bytes, system_title: bytes, counter: int) -> bytes:
+    return gcm.tag_of(key, gcm.nonce(system_title, counter), b"", authenticated)

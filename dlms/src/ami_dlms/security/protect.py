@@ -32,7 +32,8 @@ def protect(
 ) -> bytes:
     """Cipher an APDU (Green Book clause 9.2.7.2) and return the whole ciphered APDU.
 
-    `system_title` is the sender's, 8 octets. Raises UsageError where a key is missing or the service has no ciphered form.
+    `system_title` is the sender's, 8 octets. Raises UsageError where a key is missing, or where the service has no
+    ciphered form.
     """
     if len(system_title) != 8:
         raise UsageError(f"a system title has 8 octets, not {len(system_title)}")
