@@ -165,7 +165,10 @@ class Client:
         if self._state is not ClientState.LINKING or self._proposal is None:
             return []
         self._step(ClientInput.LINK_UP)
-        return [Send(self._carrier.send(self._proposal.request()))]
+        try:
+            return [Send(self._carrier.send(self._proposal.request()))]
+        except UsageError as error:  # the link went down in the same breath, or the counter is at its end
+            return self._refuse(error)
 
     def _on_down(self, error: DlmsError) -> list[Event]:
         if self._state in _GOING_DOWN:
@@ -272,11 +275,14 @@ class Client:
         return [Refused(error)]
 
     def _ask(self, request: bytes) -> bytes:
-        self._step(ClientInput.REQUEST)
-        self._request = request
+        waiting = step(CLIENT_TRANSITIONS, self._state, ClientInput.REQUEST)
+        limit = self._proposal.agreed.max_pdu if self._proposal else 0
+        if limit and len(request) > limit:
+            raise UsageError(f"The request has {len(request)} octets; the meter takes {limit} at most.")
+        frames = self._carrier.send(self._protect(request))
+        self._state, self._request, self._blocks = waiting, request, BlockReceiver()
         self._raw.clear()
-        self._blocks = BlockReceiver()
-        return self._carrier.send(self._protect(request))
+        return frames
 
     def _protect(self, octets: bytes) -> bytes:
         return octets if self._cipher is None else self._cipher.protect(octets)

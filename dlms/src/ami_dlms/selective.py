@@ -1,4 +1,4 @@
-"""Selective access to a profile's buffer: by a range of values (selector 1), by entries (selector 2); Blue Book 4.3.6."""
+"""Selective access to a profile's buffer: by range of values (selector 1) or by entries (2); Blue Book 4.3.6."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ class Server:
         for event in self._link.receive(data):
             if isinstance(event, Transmit):
                 out += event.data
-            elif isinstance(event, Delivered):
+            elif isinstance(event, Delivered) and self._link.connected:
                 out += self._link.send(self._association(self._link.client).handle(event.apdu))
             elif isinstance(event, (Connected, Disconnected)):
                 self._associations.clear()

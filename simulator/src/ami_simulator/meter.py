@@ -69,7 +69,7 @@ class VirtualMeter:
         suite: int = 0,
         policy: int = 0,
     ) -> None:
-        """`now` returns aware time; `deviation` is minutes from local time to UTC; `seed` defaults to the serial number."""
+        """`now` returns aware time; `deviation` is minutes from local to UTC; `seed` defaults to the serial number."""
         self.serial = serial
         self.system_title = system_title or default_system_title(serial)
         self.counters = counters or InvocationCounters()

@@ -36,7 +36,7 @@ class LogicalDevice:
         public: Collection[bytes] = (),
         counters: InvocationCounters | None = None,
     ) -> None:
-        """`name` is the logical device name, 16 octets at most; `public` names the objects a public client reads too."""
+        """`name` is the logical device name, up to 16 octets; `public` names the objects a public client reads too."""
         self.name = name
         self.counters = counters or InvocationCounters()
         own: tuple[CosemObject, ...] = (
