@@ -48,7 +48,7 @@ def test_only_what_is_read_from_its_start_is_compacted():
 def test_a_wrong_declaration_is_one_sentence(tmp_path, text):
     path = tmp_path / "topics.yaml"
     path.write_text(text)
-    with pytest.raises(TopicFileInvalid, match="topics.yaml"):
+    with pytest.raises(TopicFileInvalid, match=r"topics\.yaml"):
         topics.load(path)
 
 

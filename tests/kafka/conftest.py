@@ -1,0 +1,150 @@
+"""Topics of a test's own, records in them, and copiers as processes."""
+
+import json
+import signal
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from confluent_kafka import OFFSET_BEGINNING, TopicPartition
+
+from ami_kafka import clients, topics
+from ami_kafka.offsets import bounds
+
+PARTITIONS = 4
+COPIER = Path(__file__).with_name("copier.py")
+
+
+class Copier:
+    """A copier in a process of its own; its events are read as they come."""
+
+    def __init__(self, bootstrap, name, *options):
+        self.process = subprocess.Popen(
+            [sys.executable, str(COPIER), bootstrap, name, *options],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.events = []
+        self.errors = []
+        self._readers = [
+            threading.Thread(
+                target=self._read, args=(self.process.stdout, lambda x: self.events.append(json.loads(x)))
+            ),
+            threading.Thread(target=self._read, args=(self.process.stderr, self.errors.append)),
+        ]
+        for reader in self._readers:
+            reader.start()
+
+    @staticmethod
+    def _read(stream, keep):
+        with stream:
+            for line in stream:
+                keep(line)
+
+    def kinds(self):
+        return Counter(event["kind"] for event in self.events)
+
+    def await_stopped(self, seconds=60):
+        """Wait until the process is stopped by SIGSTOP."""
+        wait_until(lambda: self.state() == "T", seconds, self)
+
+    def state(self):
+        return Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+
+    def finish(self, number=signal.SIGTERM, seconds=60):
+        """Send a signal, wait for the end, give the exit code."""
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        code = self.process.wait(seconds)
+        for reader in self._readers:
+            reader.join()
+        return code
+
+
+class Space:
+    """Topics `raw`, `out` and `ledger` under a name of their own."""
+
+    def __init__(self, bootstrap):
+        self.bootstrap = bootstrap
+        self.name = f"t-{uuid.uuid4().hex[:8]}"
+        self.raw, self.out, self.ledger = (f"{self.name}.{suffix}" for suffix in ("raw", "out", "ledger"))
+        self.group = f"{self.name}.group"
+        self.copiers = []
+        topics.apply(
+            bootstrap,
+            [
+                topics.TopicSpec(self.raw, PARTITIONS, {}),
+                topics.TopicSpec(self.out, PARTITIONS, {"max.message.bytes": "100000"}),
+                topics.TopicSpec(self.ledger, PARTITIONS, {"cleanup.policy": "compact"}),
+            ],
+        )
+
+    def fill(self, count, size=100):
+        """Produce records to raw, evenly over its partitions."""
+        producer = clients.producer(self.bootstrap)
+        for number in range(count):
+            producer.produce(self.raw, b"x" * size, key=str(number).encode(), partition=number % PARTITIONS)
+            if number % 1000 == 0:
+                producer.flush()
+        assert producer.flush(30) == 0
+
+    def copier(self, *options):
+        copier = Copier(self.bootstrap, self.name, *options)
+        self.copiers.append(copier)
+        return copier
+
+    def sources(self):
+        """Count each `ami-source` that a reader of committed records sees in out, as of now."""
+        consumer = clients.consumer(self.bootstrap, f"{self.name}.check", enable_partition_eof=True)
+        seen = Counter()
+        consumer.assign([TopicPartition(self.out, number, OFFSET_BEGINNING) for number in range(PARTITIONS)])
+        open_ends = set(range(PARTITIONS))
+        try:
+            while open_ends:
+                for message in consumer.consume(5000, 1.0):
+                    if message.error() is not None:
+                        open_ends.discard(message.partition())
+                        continue
+                    seen[dict(message.headers())["ami-source"].decode()] += 1
+        finally:
+            consumer.close()
+        return seen
+
+    def await_copied(self, count, seconds=90):
+        """Wait until as many distinct sources are seen, then give the counts."""
+        wait_until(lambda: len(self.sources()) >= count, seconds, *self.copiers)
+        return self.sources()
+
+    def ends(self, topic):
+        """Give the high watermark of each partition."""
+        found = bounds(clients.admin(self.bootstrap), topic, range(PARTITIONS))
+        return {number: each.high for number, each in found.items()}
+
+
+def wait_until(condition, seconds, *copiers):
+    """Wait for a condition; fail with what the copiers said."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            told = "\n".join(str([*copier.events[-8:], *copier.errors[-8:]]) for copier in copiers)
+            pytest.fail(f"waited {seconds} s in vain; the copiers said:\n{told}")
+        time.sleep(0.1)
+
+
+@pytest.fixture
+def space(kafka_bootstrap):
+    made = Space(kafka_bootstrap)
+    yield made
+    for copier in made.copiers:
+        copier.finish(signal.SIGKILL)
+
+
+@pytest.fixture(name="wait_until")
+def wait_until_fixture():
+    return wait_until
