@@ -8,7 +8,7 @@ Four rules carry it.
    and never looked at again; while a scanner waits, nothing is looked at before the octets it needs are there. So the
    work is linear in the octets received.
 3. Noise can look like the start of a frame and announce many octets. A candidate without proof is weak: it is
-   dropped as soon as an HDLC header with a right check sequence shows up inside it.
+   dropped if an HDLC header with a right check sequence stands inside it.
 4. At the end of the link everything still waiting was noise, or the rest of a frame that was cut off.
 """
 
@@ -141,17 +141,20 @@ class Assembler:
                 self._emit(self._max)
             return
         while self._at < len(self._buffer):
-            if self._need > len(self._buffer) and not final and not self._skip_to_better():
-                return
+            if self._need > len(self._buffer) and not final:
+                if not self._weak or not self._is_beaten(self._need):
+                    return
+                self._reject(REJECT)
             self._skip_noise()
             if self._at >= len(self._buffer):
                 return
             scan = self._scan(final=final)
+            if isinstance(scan, Found) and scan.weak and self._is_beaten(scan.end):
+                scan = REJECT
             if isinstance(scan, Found) and scan.end - self._at <= self._max:
                 self._take(scan)
             elif isinstance(scan, Wait) and not final and scan.need - self._at <= self._max:
                 self._need, self._weak, self._resume = scan.need, scan.weak, scan.resume
-                self._ahead = max(self._ahead, self._at + 1)
             elif self._shared_flag:
                 self._shared_flag = False
             else:
@@ -189,21 +192,20 @@ class Assembler:
         if start > self._at:
             self._pass_over(start)
 
-    def _skip_to_better(self) -> bool:
-        """Drop a weak candidate if an HDLC header with a right check sequence stands behind its start."""
-        if not self._weak or self._fixed not in (None, Framing.HDLC):
+    def _is_beaten(self, end: int) -> bool:
+        """Tell whether an HDLC header with a right check sequence stands behind `_at` and ends before `end`."""
+        if self._fixed not in (None, Framing.HDLC):
             return False
-        while (flag := self._buffer.find(hdlc.FLAG, self._ahead)) >= 0:
-            right = hdlc.is_header(self._buffer, flag)
-            if right is None:
+        self._ahead = max(self._ahead, self._at + 1)
+        while (flag := self._buffer.find(hdlc.FLAG, self._ahead, end)) >= 0:
+            header_end = hdlc.header_end(self._buffer, flag)
+            if header_end is None or header_end >= end:
                 self._ahead = flag
                 return False
-            if right:
-                self._shared_flag = False
-                self._pass_over(flag)
+            if header_end:
+                self._ahead = flag
                 return True
             self._ahead = flag + 1
-        self._ahead = len(self._buffer)
         return False
 
     def _reject(self, scan: Scan) -> None:
@@ -233,7 +235,6 @@ class Assembler:
         self._need = 0
         self._weak = False
         self._resume = 0
-        self._ahead = 0
 
     # Building messages
 
@@ -304,6 +305,7 @@ class Assembler:
         self._at = max(0, self._at - end)
         self._boundary -= end
         self._barrier = max(0, self._barrier - end)
+        self._ahead = max(0, self._ahead - end)
         self._draft = self._new_draft()
 
     def _new_draft(self) -> Draft:

@@ -28,8 +28,6 @@ FRMR = 0x87
 RR = 0x01
 RNR = 0x05
 REJ = 0x09
-_NEEDED_FOR_HCS = 15
-"""Flag, format, two addresses of four octets, control and HCS fit into 15 octets and a flag."""
 
 
 def address(upper: int, lower: int | None = None, *, size: int | None = None) -> bytes:
@@ -151,14 +149,17 @@ def header(buffer: bytes | bytearray, at: int) -> Header | Wait | Reject:
     return Header(length, (ends[0], ends[1]), index + 1)
 
 
-def is_header(buffer: bytearray, at: int) -> bool | None:
-    """Tell whether a flag and a header with a right HCS stand at `at`; None if the buffer is too short to tell."""
+def header_end(buffer: bytearray, at: int) -> int | None:
+    """Return the index behind the HCS if a flag and a header with a right HCS stand at `at`, 0 if not.
+
+    None if the buffer is too short to tell.
+    """
     head = header(buffer, at + 1)
     if isinstance(head, Reject):
-        return False
+        return 0
     if isinstance(head, Wait) or len(buffer) < head.end + 2:
         return None
-    return buffer[head.end : head.end + 2] == fcs16(buffer[at + 1 : head.end])
+    return head.end + 2 if buffer[head.end : head.end + 2] == fcs16(buffer[at + 1 : head.end]) else 0
 
 
 def decode(octets: bytes) -> HdlcFrame:
@@ -186,8 +187,7 @@ class HdlcFound(NamedTuple):
 def scan_frame(buffer: bytearray, at: int, *, shared_flag: bool = False) -> HdlcFound | Wait | Reject:
     """Look for a frame whose opening flag is at `at`, or just before `at` where the previous frame's flag serves both.
 
-    A frame with a wrong check sequence is found if its closing flag stands where it should and no better frame begins
-    inside it.
+    A frame with a wrong check sequence is found if its closing flag stands where it should.
     """
     begin = at if shared_flag else at + 1
     head = header(buffer, begin)
@@ -209,9 +209,7 @@ def scan_frame(buffer: bytearray, at: int, *, shared_flag: bool = False) -> Hdlc
             frame, intact = _cut(buffer, begin, head, head.length)
             if intact:
                 return HdlcFound(end + 1, frame, intact=intact, header_intact=good_header)
-            if not _frame_inside(buffer, begin, end):
-                return HdlcFound(end + 1, frame, intact=False, header_intact=good_header)
-            return REJECT
+            return HdlcFound(end + 1, frame, intact=False, header_intact=good_header)
         return _misstated(buffer, begin, head) if good_header else REJECT
     if have < head.end + 2:
         return Wait(head.end + 2)
@@ -235,16 +233,6 @@ def _cut(buffer: bytearray, begin: int, head: Header, length: int) -> tuple[Hdlc
         segmented=bool(buffer[begin] & SEGMENTED),
     )
     return frame, intact
-
-
-def _frame_inside(buffer: bytearray, begin: int, end: int) -> bool:
-    """Tell whether a frame with a right HCS begins between `begin` and the closing flag at `end`."""
-    flag = buffer.find(FLAG, begin, end)
-    while flag >= 0:
-        if is_header(buffer, flag):
-            return True
-        flag = buffer.find(FLAG, flag + 1, end)
-    return False
 
 
 def _misstated(buffer: bytearray, begin: int, head: Header) -> HdlcFound | Wait | Reject:
@@ -298,7 +286,7 @@ def scan(buffer: bytearray, at: int, *, shared_flag: bool) -> Scan:
     carries = frame.is_information or frame.is_unnumbered_information or (not found.intact and llc_length(payload))
     source, destination = address_value(frame.source), address_value(frame.destination)
     if not carries or not payload:
-        return Found(found.end, None, found.intact, source=source, destination=destination)
+        return Found(found.end, None, found.intact, source=source, destination=destination, weak=not found.intact)
     numbered = frame.is_information and found.header_intact
     return Found(
         found.end,
@@ -311,4 +299,5 @@ def scan(buffer: bytearray, at: int, *, shared_flag: bool) -> Scan:
         modulus=8,
         source=source,
         destination=destination,
+        weak=not found.intact,
     )

@@ -38,12 +38,13 @@ def scan(buffer: bytearray, at: int) -> Scan:
     T210-D). A frame with another CI field than the DLMS transport's is handed on from the CI field on.
     """
     have = len(buffer)
-    head = buffer[at : at + 4]
-    length = head[1] if len(head) > 1 else 0
-    if bytes((START, length, length, START))[: len(head)] != head:
-        return REJECT
     if have < at + 4:
-        return Wait(at + 4)
+        head = buffer[at:]
+        possible = head[0] == START and (len(head) < 3 or head[1] == head[2])
+        return Wait(at + 4) if possible else REJECT
+    length = buffer[at + 1]
+    if buffer[at + 2] != length or buffer[at + 3] != START or buffer[at] != START:
+        return REJECT
     size = length if length >= 3 else length + 256
     begin, end = at + 4, at + 4 + size + 2
     if have < end:

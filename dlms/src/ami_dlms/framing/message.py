@@ -31,7 +31,10 @@ class Message(NamedTuple):
     """Every octet since the previous message: noise, link frames and the frames of this APDU."""
     framing: Framing
     apdus: tuple[bytes, ...]
-    """Complete APDUs without LLC, normally one; blocks of a general block transfer are joined. Empty if incomplete."""
+    """Complete APDUs without LLC, normally one; blocks of a general block transfer are joined.
+
+    Empty if incomplete, but for a whole record or the rest of a link read at once: those found whole.
+    """
     complete: bool
     """False: cut off, out of sequence, damaged (unless lenient), or no APDU at all."""
     noise: int = 0

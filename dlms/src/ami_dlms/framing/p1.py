@@ -75,4 +75,4 @@ def scan_ciphered(buffer: bytearray, at: int, *, trusted: bool) -> Scan:
         return REJECT
     if have < end:
         return Wait(end, weak=not trusted)
-    return Found(end, bytes(buffer[at:end]))
+    return Found(end, bytes(buffer[at:end]), weak=not trusted)

@@ -29,6 +29,8 @@ class Found(NamedTuple):
     modulus: int = 0
     source: int | None = None
     destination: int | None = None
+    weak: bool = False
+    """Little speaks for a frame: a better candidate inside wins."""
 
 
 class Wait(NamedTuple):

@@ -45,4 +45,4 @@ def scan(buffer: bytearray, at: int, *, trusted: bool) -> Scan:
     end = begin + length
     if have < end:
         return Wait(end, weak=not trusted)
-    return Found(end, bytes(buffer[begin:end]), source=source, destination=destination)
+    return Found(end, bytes(buffer[begin:end]), source=source, destination=destination, weak=not trusted)
