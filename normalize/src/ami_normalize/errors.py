@@ -12,19 +12,19 @@ class NormalizeError(Exception):
     reason = "CONFIGURATION"
 
 
-class KeysUnreadable(NormalizeError):  # noqa: N818
+class KeysUnreadable(NormalizeError):
     """The key file is missing, open to others, or not in its form."""
 
     reason = "KEYS_UNREADABLE"
 
 
-class MappingInvalid(NormalizeError):  # noqa: N818
+class MappingInvalid(NormalizeError):
     """A dialect is not in its form."""
 
     reason = "MAPPING_INVALID"
 
 
-class SettingsInvalid(NormalizeError):  # noqa: N818
+class SettingsInvalid(NormalizeError):
     """A setting has no usable value."""
 
     reason = "SETTINGS_INVALID"

@@ -32,7 +32,7 @@ class Origin(str, Enum):
 
 @dataclass(frozen=True, slots=True)
 class Instant:
-    """A meter's time. `utc` is None where the meter states local time without deviation, until it is placed in a zone."""
+    """A meter's time; `utc` is None where it states local time without deviation, until it is placed in a zone."""
 
     local: datetime
     """Naive: what the clock showed."""
@@ -100,7 +100,9 @@ def zone_of(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise SettingsInvalid(f"'{name}' is no time zone; name one of the IANA database, such as Europe/Vienna.") from error
+        raise SettingsInvalid(
+            f"'{name}' is no time zone; name one of the IANA database, such as Europe/Vienna."
+        ) from error
 
 
 def from_octets(octets: bytes, *, inverted: bool = False) -> Instant | None:

@@ -57,7 +57,9 @@ class KeyRing:
             with path.open("rb") as file:
                 mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
                 if mode & 0o077:
-                    raise KeysUnreadable(f"{path} holds keys and is open to others (mode {mode:o}); run: chmod 600 {path}")
+                    raise KeysUnreadable(
+                        f"{path} holds keys and is open to others (mode {mode:o}); run: chmod 600 {path}"
+                    )
                 content = json.load(file)
         except OSError as error:
             raise KeysUnreadable(f"{path} cannot be read ({error.strerror}); name an existing key file.") from error

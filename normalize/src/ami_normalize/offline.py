@@ -42,8 +42,8 @@ _PROTECTION = {
     Protection.AUTHENTICATED_ENCRYPTED: "authenticated+encrypted",
 }
 _STRENGTH = tuple(_PROTECTION)
-_NO_BYTES = "INPUT_MALFORMED"
-"""The reason of a line that is no message at all."""
+_NO_BYTES = Reason.FRAME_MALFORMED.value
+"""The reason of a line that holds no message at all."""
 
 
 @dataclass(slots=True)

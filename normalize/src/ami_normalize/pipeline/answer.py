@@ -15,7 +15,7 @@ from ami_normalize.model import Entry, ScalerUnit
 from ami_normalize.pipeline.decode import Answer
 from ami_normalize.pipeline.outcome import Refused
 from ami_normalize.shapes import lists, objects
-from ami_normalize.shapes.profile import Column
+from ami_normalize.shapes.profile import Buffer, Column
 from ami_schemas.reasons import Reason
 
 STAGE = "interpret"
@@ -24,7 +24,6 @@ _SCALED = frozenset({(0, 2), (3, 2), (4, 2), (5, 2), (5, 3)})
 """Class and attribute of what attribute scaler_unit applies to; class 0 is not stated."""
 _RANGE, _ENTRIES = 1, 2
 
-Buffer = tuple[str, Sequence[Data], Sequence[Column], "int | None"]
 Asked = tuple[CosemAttribute, "SelectiveAccess | None"]
 
 
@@ -50,7 +49,9 @@ def answer_entries(answer: Answer, exchange: exchange_pb2.Exchange | None) -> Fo
     if not asked:
         return Found(entries=_named_inside(values))
     if len(asked) != len(answer.values):
-        raise Refused(Reason.CONTEXT_MISSING, STAGE, f"{len(asked)} attributes were asked, {len(answer.values)} answered")
+        raise Refused(
+            Reason.CONTEXT_MISSING, STAGE, f"{len(asked)} attributes were asked, {len(answer.values)} answered"
+        )
     found = Found()
     for target, value in zip(asked, answer.values, strict=True):
         if not isinstance(value, DataAccessResult):
@@ -82,7 +83,9 @@ def _named_inside(values: Sequence[Data]) -> list[Entry]:
     for value in values:
         entries = lists.entries(value.value) if value.tag in {Tag.ARRAY, Tag.STRUCTURE} else None
         if entries is None:
-            raise Refused(Reason.CONTEXT_MISSING, STAGE, "an answer to an unknown request, which names no object itself")
+            raise Refused(
+                Reason.CONTEXT_MISSING, STAGE, "an answer to an unknown request, which names no object itself"
+            )
         found.extend(entries)
     return found
 
@@ -91,14 +94,17 @@ def _add(found: Found, asked: Asked, value: Data, exchange: exchange_pb2.Exchang
     target, access = asked
     obis = format_obis(target.obis)
     rows = value.value.items if value.tag == Tag.COMPACT_ARRAY else value.value
-    if target.class_id == _PROFILE_CLASS and target.attribute == _BUFFER and value.tag in {Tag.ARRAY, Tag.COMPACT_ARRAY}:
+    if (
+        target.class_id == _PROFILE_CLASS
+        and target.attribute == _BUFFER
+        and value.tag in {Tag.ARRAY, Tag.COMPACT_ARRAY}
+    ):
         if not rows:
             return
         columns = _columns(exchange, access)
         if not columns:
             raise Refused(Reason.CONTEXT_MISSING, STAGE, f"the capture objects of profile {obis} are not known")
-        period = exchange.capture_period_s if exchange.HasField("capture_period_s") else None
-        found.buffers.append((obis, rows, columns, period))
+        found.buffers.append(Buffer(obis, rows, columns, exchange.capture_period_s))
         return
     stated = None
     if (target.class_id, target.attribute) in _SCALED and exchange.HasField("scaler_unit"):

@@ -61,7 +61,9 @@ class Decoded:
 
 def decode(decrypted: Decrypted, context: Context) -> Decoded:
     """Decode every APDU; the blocks of one answer are joined."""
-    return Decoded(decrypted.origin, tuple(_joined([_part(part, context) for part in decrypted.parts], decrypted.origin)))
+    return Decoded(
+        decrypted.origin, tuple(_joined([_part(part, context) for part in decrypted.parts], decrypted.origin))
+    )
 
 
 _Block = tuple[Plain, GetResponseWithDatablock]
@@ -79,7 +81,8 @@ def _part(part: Plain | Refused, context: Context) -> Said | Refused | _Block:
 def _said(plain: Plain, context: Context) -> Said | _Block:
     if plain.octets[0] == _P1_START:
         return _telegram(plain, context)
-    deviation, quality = "", ()
+    deviation = ""
+    quality: tuple[Quality, ...] = ()
     try:
         said = apdus.decode(plain.octets)
     except ReceivedError as error:
@@ -95,9 +98,7 @@ def _said(plain: Plain, context: Context) -> Said | _Block:
     raise Refused(Reason.NO_METER_DATA, STAGE, f"{type(said).__name__} carries no meter data")
 
 
-def _deviating(
-    plain: Plain, error: ReceivedError, context: Context
-) -> tuple[apdus.Apdu, str, tuple[Quality, ...]]:
+def _deviating(plain: Plain, error: ReceivedError, context: Context) -> tuple[apdus.Apdu, str, tuple[Quality, ...]]:
     """Read what breaks the rules in a way some maker is known for; raises Refused otherwise."""
     for deviation in DEVIATIONS:
         legal = deviation.repair(plain.octets)
@@ -161,7 +162,9 @@ def _join(blocks: Sequence[_Block], origin: Identified) -> Said:
     whole = blocks[-1][1].last and numbers == list(range(numbers[0], numbers[0] + len(numbers))) and numbers[0] <= 1
     if not whole:
         if origin.exchange is None:
-            raise Refused(Reason.CONTEXT_MISSING, STAGE, f"block {first.block_number} of an answer to an unknown request")
+            raise Refused(
+                Reason.CONTEXT_MISSING, STAGE, f"block {first.block_number} of an answer to an unknown request"
+            )
         raise Refused(Reason.FRAME_INCOMPLETE, STAGE, "blocks of the answer are missing")
     try:
         return Said(plain, Answer((axdr.decode_exact(b"".join(octets)),)), "", plain.quality)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Final
+from typing import Final, cast
 
 from ami.events.v1 import meter_events_pb2 as events_pb
 from ami.readings.v1 import meter_readings_pb2 as pb
@@ -24,8 +24,14 @@ from ami_schemas.reasons import Reason
 MOST_OCTETS: Final = 512 * 1024
 """A readings record is at most this long; larger ones are split."""
 
-_QUALITY = {quality: pb.Quality.Value(f"QUALITY_{quality.value}") for quality in Quality if quality is not Quality.TRUNCATED}
-_ORIGIN = {origin: pb.TimeOrigin.Value(f"TIME_ORIGIN_{origin.value}") for origin in Origin}
+_QUALITY: Final = {
+    quality: cast("pb.Quality", pb.Quality.Value(f"QUALITY_{quality.value}"))
+    for quality in Quality
+    if quality is not Quality.TRUNCATED  # only ever read offline
+}
+_ORIGIN: Final = {
+    origin: cast("pb.TimeOrigin", pb.TimeOrigin.Value(f"TIME_ORIGIN_{origin.value}")) for origin in Origin
+}
 _PROTECTION = {
     Protection.NONE: pb.PROTECTION_NONE,
     Protection.ENCRYPTED: pb.PROTECTION_ENCRYPTED,
@@ -229,11 +235,11 @@ def _attribute(attribute: int) -> int:
     return 0 if attribute == VALUE_ATTRIBUTE else attribute & 0xFF
 
 
-def _origin(at: Instant | None) -> pb.TimeOrigin.ValueType:
+def _origin(at: Instant | None) -> pb.TimeOrigin:
     return _ORIGIN[at.origin or Origin.RECEPTION] if at else pb.TIME_ORIGIN_RECEPTION
 
 
-def _qualities(quality: Iterable[Quality]) -> list[pb.Quality.ValueType]:
+def _qualities(quality: Iterable[Quality]) -> list[pb.Quality]:
     return [_QUALITY[one] for one in dict.fromkeys(quality) if one in _QUALITY]
 
 

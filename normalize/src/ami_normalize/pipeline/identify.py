@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
+from google.protobuf.message import DecodeError
+
 from ami.raw.v1 import exchange_pb2
 from ami_dlms.framing import Framing
 from ami_normalize.model import Statement
@@ -18,7 +20,6 @@ from ami_normalize.pipeline.outcome import Refused
 from ami_normalize.pipeline.record import RawRecord
 from ami_schemas import headers
 from ami_schemas.reasons import Reason
-from google.protobuf.message import DecodeError
 
 STAGE = "identify"
 _TITLE_KEY, _PEER_KEY = "st-", "peer-"
@@ -46,10 +47,14 @@ def identify(record: RawRecord, context: Context) -> Identified:
         framing = Framing(text.get(headers.FRAMING, Framing.NONE.value))
     except ValueError:
         raise Refused(
-            Reason.FRAME_MALFORMED, STAGE, f"the header {headers.FRAMING} names no framing: {text[headers.FRAMING][:40]}"
+            Reason.FRAME_MALFORMED,
+            STAGE,
+            f"the header {headers.FRAMING} names no framing: {text[headers.FRAMING][:40]}",
         ) from None
     key = (record.key or b"").decode("utf-8", "replace")
-    title = _title(text.get(headers.SYSTEM_TITLE, "")) or _title(key.removeprefix(_TITLE_KEY), key.startswith(_TITLE_KEY))
+    title = _title(text.get(headers.SYSTEM_TITLE, "")) or _title(
+        key.removeprefix(_TITLE_KEY), key.startswith(_TITLE_KEY)
+    )
     return Identified(
         record=record,
         framing=framing,

@@ -56,7 +56,7 @@ class _Objects:
     entries: Sequence[Entry]
     header_time: bytes = b""
     dialect: Dialect = NO_DIALECT
-    buffers: Sequence[tuple[str, Sequence[Data], Sequence[profile.Column], int | None]] = ()
+    buffers: Sequence[profile.Buffer] = ()
 
 
 def interpret(decoded: Decoded, context: Context) -> Interpreted:
@@ -106,7 +106,8 @@ def _notified(notification: DataNotification, said: Said, context: Context) -> _
 
 def _traits(entries: Iterable[Entry], title: bytes, deviation: str) -> Traits:
     texts = {entry.obis: objects.text(entry.data) or "" for entry in entries}
-    return Traits(title, texts.get(objects.LIST_VERSION, ""), texts.get(objects.LOGICAL_DEVICE_NAME, ""), deviation)
+    version = next((text for obis, text in texts.items() if objects.is_list_version(obis)), "")
+    return Traits(title, version, texts.get(objects.LOGICAL_DEVICE_NAME, ""), deviation)
 
 
 def _with_buffers(entries: Sequence[Entry], time: bytes, dialect: Dialect) -> _Objects:
@@ -119,7 +120,9 @@ def _with_buffers(entries: Sequence[Entry], time: bytes, dialect: Dialect) -> _O
         columns = _columns(captured[entry.obis].data) if entry.obis in captured else None
         if columns and _is_profile(entry, _BUFFER) and entry.data.tag == Tag.ARRAY:
             period = periods[entry.obis].data.value if entry.obis in periods else None
-            buffers.append((entry.obis, entry.data.value, columns, period if isinstance(period, int) else None))
+            buffers.append(
+                profile.Buffer(entry.obis, entry.data.value, columns, period if isinstance(period, int) else 0)
+            )
         else:
             rest.append(entry)
     return _Objects(rest, time, dialect, buffers)
@@ -168,11 +171,11 @@ def _state(found: _Objects, context: Context) -> Statement:
     at = None if at is None else place(at, False)  # noqa: FBT003
     readings = _numbered(objects.reading(entry, at, dialect) for entry in found.entries)
     blocks: list[Block] = []
-    for code, rows, columns, period in found.buffers:
-        try:
-            blocks.extend(profile.blocks(code, rows, columns, period, dialect, place))
-        except profile.RowsMismatch as mismatch:
-            raise Refused(Reason.CONTEXT_MISSING, STAGE, f"{mismatch}; read the capture objects again") from None
+    try:
+        for buffer in found.buffers:
+            blocks.extend(profile.blocks(buffer, dialect, place))
+    except profile.RowsMismatch as mismatch:
+        raise Refused(Reason.CONTEXT_MISSING, STAGE, f"{mismatch}; read the capture objects again") from None
     if not readings and not blocks:
         raise Refused(Reason.NO_METER_DATA, STAGE, "the message names objects and has no value of any")
     return Statement(
@@ -186,7 +189,7 @@ def _state(found: _Objects, context: Context) -> Statement:
 
 
 def _numbered(readings: Iterable[Reading]) -> tuple[Reading, ...]:
-    """Number values of the same key, and mark what the clock says of their time."""
+    """Give values of the same key their number, and mark what the clock says of their time."""
     seen: Counter[tuple[str, int]] = Counter()
     found = []
     for reading in readings:
@@ -236,14 +239,14 @@ def _telegram(telegram: Telegram, context: Context) -> Statement:
 def _event(notification: EventNotification, context: Context) -> Statement:
     at = from_octets(notification.time or b"")
     at = at.placed(context.default_zone) if at else None
-    target = notification.attribute
-    obis = format_obis(target.obis)
-    reading = objects.reading(Entry(obis, notification.value, None, target.attribute), at, NO_DIALECT)
+    obis = format_obis(notification.obis)
+    entry = Entry(obis, notification.value, None, notification.attribute, notification.class_id)
+    reading = objects.reading(entry, at, NO_DIALECT)
     value = reading.value
     event = Event(
         kind="EVENT_NOTIFICATION",
         obis=obis,
-        attribute=target.attribute,
+        attribute=notification.attribute,
         at=at,
         code=value.mantissa if isinstance(value, Exact) else None,
         text=value if isinstance(value, str) else "",

@@ -14,6 +14,7 @@ from ami_schemas.reasons import Reason
 _In = TypeVar("_In")
 _Out = TypeVar("_Out")
 _MOST_MESSAGE = 256
+_REASONS = {reason.value: reason for reason in Reason}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ Outcomes = tuple[Outcome, ...]
 """What one raw record ends as, the best first: readings, events, parked, rejected."""
 
 
-class Refused(Exception):  # noqa: N818
+class Refused(Exception):
     """A step cannot go on with a message. Never leaves the pipeline."""
 
     def __init__(self, reason: Reason, stage: str, message: str) -> None:
@@ -67,7 +68,7 @@ class Refused(Exception):  # noqa: N818
     @classmethod
     def by(cls, error: DlmsError, stage: str) -> Refused:
         """Take over an error about received bytes."""
-        return cls(Reason(error.reason), stage, f"{error}")
+        return cls(_REASONS.get(error.reason, Reason.APDU_MALFORMED), stage, f"{error}")
 
     def outcome(self) -> Rejected | Parked:
         """Return where the record goes."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ami_dlms import framing
-from ami_dlms.framing import Framing, Message
+from ami_dlms.errors import ReceivedError
+from ami_dlms.framing import Framing, Message, hdlc
 from ami_normalize.pipeline.context import Context
 from ami_normalize.pipeline.identify import Identified
 from ami_normalize.pipeline.outcome import Refused
@@ -13,6 +14,7 @@ from ami_normalize.quality import Quality
 from ami_schemas.reasons import Reason
 
 STAGE = "unframe"
+_FLAG = b"\x7e"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,25 @@ def _refusal(message: Message) -> Refused:
         return Refused(reason, STAGE, f"{message.check_errors} frames have a wrong check sequence")
     if message.noise >= octets:
         return Refused(Reason.FRAME_MALFORMED, STAGE, f"no {message.framing.value} frame in {octets} octets")
-    if message.complete:
+    if message.framing is Framing.HDLC and _link_only(message.raw):
         return Refused(Reason.NO_METER_DATA, STAGE, "frames of the link only, without an APDU")
     return Refused(Reason.FRAME_INCOMPLETE, STAGE, f"the message is cut off after {octets} octets")
+
+
+def _link_only(octets: bytes) -> bool:
+    """Tell whether HDLC octets are whole frames of the link's own, such as SNRM, UA, RR and DISC."""
+    at = octets.find(_FLAG)
+    found = 0
+    while 0 <= at < len(octets) - 2:
+        end = at + ((octets[at + 1] & 0x07) << 8 | octets[at + 2]) + 2
+        try:
+            frame = hdlc.decode(octets[at:end])
+        except ReceivedError:
+            return False
+        if frame.is_information or frame.is_unnumbered_information:
+            return False
+        found += 1
+        at = octets.find(_FLAG, end - 1)  # one flag may end a frame and begin the next
+        if at == end - 1 and octets[at + 1 : at + 2] == _FLAG:
+            at += 1
+    return found > 0

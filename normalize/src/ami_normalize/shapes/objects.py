@@ -18,9 +18,7 @@ SERIALS = ("0.0.96.1.0.255", "0.0.96.1.1.255", "1.1.0.0.5.255")
 """Codes of a meter's number, the surest first (the last is Kamstrup's GIAI)."""
 LIST_VERSION = "1.1.0.2.129.255"
 
-INTEGERS = frozenset(
-    {Tag.INT8, Tag.INT16, Tag.INT32, Tag.INT64, Tag.UINT8, Tag.UINT16, Tag.UINT32, Tag.UINT64}
-)
+INTEGERS = frozenset({Tag.INT8, Tag.INT16, Tag.INT32, Tag.INT64, Tag.UINT8, Tag.UINT16, Tag.UINT32, Tag.UINT64})
 _CODES = frozenset({Tag.ENUM, Tag.BCD})
 _FLOATS = frozenset({Tag.FLOAT32, Tag.FLOAT64})
 _STRINGS = frozenset({Tag.OCTET_STRING, Tag.VISIBLE_STRING, Tag.UTF8_STRING})
@@ -72,6 +70,12 @@ def is_clock(obis: str) -> bool:
     """Tell whether a code is the clock's, on any channel."""
     groups = obis.split(".")
     return groups[0] == "0" and groups[2:5] == ["1", "0", "0"]
+
+
+def is_list_version(obis: str) -> bool:
+    """Tell whether a code is the OBIS list version's, on any channel."""
+    groups = obis.split(".")
+    return groups[0] == "1" and groups[2:5] == ["0", "2", "129"]
 
 
 def text(data: Data) -> str | None:

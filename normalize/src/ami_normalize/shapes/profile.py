@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
+from itertools import pairwise
 from typing import NamedTuple
 
 from ami_dlms.axdr import Data, Tag
@@ -20,17 +21,27 @@ from ami_normalize.numbers import Exact, Value
 from ami_normalize.quality import Quality
 from ami_normalize.shapes import objects
 
+Place = Callable[[Instant, bool], Instant]
+"""Puts a local time into the default zone; the flag chooses the second of two equal local times."""
+
 _CLOCK_CLASS = 8
 _MOST_MISSING = 3000
 """Rows filled in as missing at one place, a month of quarter hours: a wider gap starts a new block instead."""
 
-_DELTAS = {
-    Tag.DELTA_INT8: 0, Tag.DELTA_INT16: 0, Tag.DELTA_INT32: 0, Tag.DELTA_UINT8: 0, Tag.DELTA_UINT16: 0, Tag.DELTA_UINT32: 0,
-}  # fmt: skip
+_DELTAS = frozenset(range(Tag.DELTA_INT8, Tag.DELTA_UINT32 + 1))
 _SPANS = {
-    Tag.UINT8: (0, 1 << 8), Tag.UINT16: (0, 1 << 16), Tag.UINT32: (0, 1 << 32), Tag.UINT64: (0, 1 << 64),
-    Tag.INT8: (-(1 << 7), 1 << 8), Tag.INT16: (-(1 << 15), 1 << 16), Tag.INT32: (-(1 << 31), 1 << 32), Tag.INT64: (-(1 << 63), 1 << 64),
-}  # fmt: skip
+    tag: (-(1 << bits - 1) if signed else 0, 1 << bits)
+    for tag, bits, signed in (
+        (Tag.UINT8, 8, False),
+        (Tag.UINT16, 16, False),
+        (Tag.UINT32, 32, False),
+        (Tag.UINT64, 64, False),
+        (Tag.INT8, 8, True),
+        (Tag.INT16, 16, True),
+        (Tag.INT32, 32, True),
+        (Tag.INT64, 64, True),
+    )
+}
 """Lowest value and number of values of each integer type, in which a delta wraps."""
 
 
@@ -60,7 +71,7 @@ class Column(NamedTuple):
         return groups[0] == "0" and groups[2:4] == ["96", "10"]
 
 
-class RowsMismatch(ValueError):  # noqa: N818
+class RowsMismatch(ValueError):
     """The rows have another number of columns than the capture objects."""
 
 
@@ -69,21 +80,23 @@ class _Row(NamedTuple):
     cells: tuple[Data, ...]
 
 
-def blocks(
-    profile: str,
-    rows: Sequence[Data],
-    columns: Sequence[Column],
-    period_s: int | None,
-    dialect: Dialect,
-    place: Callable[[Instant, bool], Instant],
-) -> tuple[Block, ...]:
+class Buffer(NamedTuple):
+    """The rows of a profile and what they captured."""
+
+    obis: str
+    rows: Sequence[Data]
+    columns: Sequence[Column]
+    period_s: int = 0
+    """The capture period; 0 where not known or driven by events, then the stamps tell."""
+
+
+def blocks(buffer: Buffer, dialect: Dialect, place: Place) -> tuple[Block, ...]:
     """Return one block a column and run of equal distances, in time order.
 
-    `place(instant, later)` puts a local time into the default zone; `later` chooses the second of two equal local times.
-    Raises RowsMismatch.
+    Without a common distance each row is a run of its own, with period 0. Raises RowsMismatch.
     """
-    period = period_s or 0
-    resolved = list(_resolved(rows, columns, period, dialect, place))
+    period = buffer.period_s
+    resolved = list(_resolved(buffer, dialect, place))
     stamps = [row.stamp.micros() for row in resolved if row.stamp]
     if len(stamps) > 1 and stamps[0] > stamps[-1]:
         resolved.reverse()
@@ -91,18 +104,13 @@ def blocks(
     period = period or _distance(stamps)
     found: list[Block] = []
     for run in _runs(resolved, period):
-        found.extend(_block(profile, run, columns, period, dialect))
+        found.extend(_block(buffer, run, period, dialect))
     return tuple(found)
 
 
-def _resolved(
-    rows: Sequence[Data],
-    columns: Sequence[Column],
-    period: int,
-    dialect: Dialect,
-    place: Callable[[Instant, bool], Instant],
-) -> Iterator[_Row]:
+def _resolved(buffer: Buffer, dialect: Dialect, place: Place) -> Iterator[_Row]:
     """Yield the rows with stamps, and with every null and delta replaced by what it stands for."""
+    rows, columns, period = buffer.rows, buffer.columns, buffer.period_s
     before: list[Data] = []
     stamp: Instant | None = None
     clock_at = next((index for index, column in enumerate(columns) if column.is_clock), None)
@@ -111,9 +119,7 @@ def _resolved(
         if row.tag != Tag.STRUCTURE or len(row.value) != len(columns):
             width = len(row.value) if row.tag == Tag.STRUCTURE else 1
             raise RowsMismatch(f"a row has {width} columns, the profile captures {len(columns)}")
-        cells = tuple(
-            _cell(cell, before[index] if before else None) for index, cell in enumerate(row.value)
-        )
+        cells = tuple(_cell(cell, before[index] if before else None) for index, cell in enumerate(row.value))
         before = list(cells)
         if clock_at is not None:
             given = row.value[clock_at]
@@ -124,7 +130,7 @@ def _resolved(
         yield _Row(stamp, cells)
 
 
-def _placed(read: Instant | None, before: Instant | None, place: Callable[[Instant, bool], Instant]) -> Instant | None:
+def _placed(read: Instant | None, before: Instant | None, place: Place) -> Instant | None:
     """Place a local stamp; where it exists twice, one not after the row before is the second."""
     if read is None:
         return None
@@ -134,9 +140,7 @@ def _placed(read: Instant | None, before: Instant | None, place: Callable[[Insta
     return placed
 
 
-def _direction(
-    rows: Sequence[Data], clock_at: int | None, dialect: Dialect, place: Callable[[Instant, bool], Instant]
-) -> int:
+def _direction(rows: Sequence[Data], clock_at: int | None, dialect: Dialect, place: Place) -> int:
     """Return -1 if the rows come last first, else 1, going by the first two stamps given."""
     if clock_at is None:
         return 1
@@ -171,7 +175,7 @@ def _cell(cell: Data, before: Data | None) -> Data:
 
 def _distance(stamps: Sequence[int]) -> int:
     """Return the period in seconds that the stamps keep, or 0 if they keep none."""
-    steps = [after - before for before, after in zip(stamps, stamps[1:]) if after > before]  # noqa: B905
+    steps = [after - before for before, after in pairwise(stamps) if after > before]
     if not steps:
         return 0
     least = min(steps)
@@ -207,9 +211,8 @@ def _missing(before: Instant | None, after: Instant | None, period: int) -> int 
     return None if rest or not 1 <= steps <= _MOST_MISSING else steps - 1
 
 
-def _block(
-    profile: str, run: Sequence[_Row | None], columns: Sequence[Column], period: int, dialect: Dialect
-) -> Iterator[Block]:
+def _block(buffer: Buffer, run: Sequence[_Row | None], period: int, dialect: Dialect) -> Iterator[Block]:
+    columns = buffer.columns
     first_end = run[0].stamp if run[0] else None
     statuses = _statuses(run, columns)
     seen: Counter[tuple[str, int]] = Counter()
@@ -233,7 +236,7 @@ def _block(
             quality.append((*reading.quality, *_row_quality(row.stamp)))
         key = (column.obis, column.attribute)
         yield Block(
-            profile=profile,
+            profile=buffer.obis,
             obis=column.obis,
             values=tuple(values),
             quality=tuple(quality),

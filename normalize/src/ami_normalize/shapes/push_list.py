@@ -1,4 +1,4 @@
-"""Bodies that begin with their own push object list (Blue Book, Push setup, attribute 2), then the values in its order."""
+"""Bodies that begin with their push object list (Blue Book, Push setup, attribute 2), then the values in its order."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
-"""DSMR P1 telegrams: the text of a consumer port (IEC 62056-21 mode D), with or without CRC.
+r"""DSMR P1 telegrams: the text of a consumer port (IEC 62056-21 mode D), with or without CRC.
 
-    /Lux5\\253663629_D
-    0-0:1.0.0(180130102122W)
-    1-0:1.8.0(000006.695*kWh)
-    0-1:24.2.1(180130100000W)(00012.345*m3)
-    !A1B2
+/Lux5\253663629_D
+0-0:1.0.0(180130102122W)
+1-0:1.8.0(000006.695*kWh)
+0-1:24.2.1(180130100000W)(00012.345*m3)
+!A1B2
 """
 
 from __future__ import annotations

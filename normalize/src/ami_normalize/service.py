@@ -1,0 +1,154 @@
+"""The normalizer on Kafka: raw records in, readings, events, dead letters and parked records out, exactly once."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal
+
+import structlog
+
+from ami_kafka.loop import BatchPolicy, LoopEvent, Output, RawMessage, TransactionalLoop
+from ami_normalize.dialects import Dialects
+from ami_normalize.errors import KeysUnreadable
+from ami_normalize.instants import zone_of
+from ami_normalize.keys import KeyFile
+from ami_normalize.pipeline import (
+    Context,
+    EventsOutcome,
+    Outcome,
+    Parked,
+    RawRecord,
+    ReadingsOutcome,
+    Rejected,
+    normalize,
+)
+from ami_schemas import headers, topics
+
+DEFAULT_GROUP = "ami-normalize"
+
+_log = structlog.get_logger("ami.normalize")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How a normalizer runs."""
+
+    bootstrap: str
+    group: str = DEFAULT_GROUP
+    keys: Path | None = None
+    """The key file; None: no keys, ciphered messages are parked."""
+    mappings: tuple[Path, ...] = ()
+    """The user's dialects, before the built-in ones."""
+    unidentified: Literal["park", "accept"] = "park"
+    default_zone: str = "UTC"
+    instance_id: str | None = None
+    """Static membership: a name that stays with this process over restarts."""
+    batch: BatchPolicy = field(default_factory=BatchPolicy)
+
+
+def run(settings: Settings, stop: threading.Event, on_event: Callable[[LoopEvent], None] | None = None) -> None:
+    """Normalize until `stop` is set. Raises NormalizeError for unusable settings, and the errors of ami_kafka."""
+    processor = Processor(settings)
+    loop = TransactionalLoop(
+        bootstrap=settings.bootstrap,
+        group=settings.group,
+        source=topics.RAW,
+        ledger=topics.LEDGER,
+        process=processor,
+        instance_id=settings.instance_id,
+        batch=settings.batch,
+        on_event=on_event or _tell,
+    )
+    loop.run(stop)
+
+
+class Processor:
+    """Turns a batch of raw records into what is to be written."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Read keys and dialects; raises NormalizeError."""
+        zone_of(settings.default_zone)
+        self._group = settings.group
+        self._keys = KeyFile(settings.keys) if settings.keys else None
+        self._context = Context(
+            dialects=Dialects.load(*settings.mappings),
+            unidentified=settings.unidentified,
+            default_zone=settings.default_zone,
+        )
+        if self._keys:
+            self._context = replace(self._context, keys=self._keys.ring)
+
+    def __call__(self, batch: Sequence[RawMessage]) -> Iterable[Output]:
+        """Return the outputs of a batch, in its order."""
+        self._refresh()
+        return [output for message in batch for output in outputs(message, self._context, self._group)]
+
+    def _refresh(self) -> None:
+        """Take changed keys over between batches; broken ones are refused and the old stay in force."""
+        if self._keys is None:
+            return
+        try:
+            changed = self._keys.refresh()
+        except KeysUnreadable as error:
+            _log.warning("keys refused, the old ones stay in force", error=f"{error}")
+            return
+        if changed:
+            self._context = replace(self._context, keys=self._keys.ring)
+            _log.info("keys read again", meters=len(self._keys.ring))
+
+
+def outputs(message: RawMessage, context: Context, group: str) -> Iterator[Output]:
+    """Yield the records that stand for a raw record: one at least."""
+    record = RawRecord(
+        topic=message.topic,
+        partition=message.partition,
+        offset=message.offset,
+        key=message.key,
+        value=message.value,
+        headers=dict(message.headers),
+        timestamp_ms=message.timestamp_ms,
+    )
+    made = [made for outcome in normalize(record, context) for made in _made(outcome, message, context, group)]
+    several = Counter(output.topic for output in made)
+    numbered: Counter[str] = Counter()
+    for output in made:
+        suffix = f"#{numbered[output.topic]}" if several[output.topic] > 1 else ""
+        numbered[output.topic] += 1
+        source = (headers.SOURCE, f"{record.source}{suffix}".encode())
+        yield output._replace(headers=[*output.headers, source])
+
+
+def _made(outcome: Outcome, message: RawMessage, context: Context, group: str) -> Iterator[Output]:
+    if isinstance(outcome, (ReadingsOutcome, EventsOutcome)):
+        topic = topics.READINGS if isinstance(outcome, ReadingsOutcome) else topics.EVENTS
+        key = outcome.meter_id.encode()
+        for derived in outcome.messages:
+            yield Output(topic, message.partition, key, derived.SerializeToString(), [])
+        return
+    topic = topics.DEAD_LETTERS if isinstance(outcome, Rejected) else topics.PARKED
+    found = [*message.headers, *_told(outcome, message, context, group)]
+    yield Output(topic, message.partition, message.key, message.value, found)
+
+
+def _told(outcome: Rejected | Parked, message: RawMessage, context: Context, group: str) -> Iterator[tuple[str, bytes]]:
+    """Yield the `dlq.*` headers: where the record stands, who says so, and why."""
+    for name, value in (
+        (headers.DLQ_TOPIC, message.topic),
+        (headers.DLQ_PARTITION, str(message.partition)),
+        (headers.DLQ_OFFSET, str(message.offset)),
+        (headers.DLQ_TIMESTAMP, str(message.timestamp_ms)),
+        (headers.DLQ_GROUP, group),
+        (headers.DLQ_STAGE, outcome.stage),
+        (headers.DLQ_REASON, outcome.reason.value),
+        (headers.DLQ_MESSAGE, outcome.message),
+        (headers.DLQ_DECODER, context.decoder_version),
+    ):
+        yield name, value.encode()
+
+
+def _tell(event: LoopEvent) -> None:
+    _log.info(event.sentence, kind=event.kind.value, **event.fields)
