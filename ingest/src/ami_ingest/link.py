@@ -10,7 +10,7 @@ import socket
 from typing import Final
 
 from ami_ingest.endpoint import Endpoint
-from ami_ingest.errors import ConnectionClosed, ConnectionFailed, NoAnswer
+from ami_ingest.errors import ConnectionClosed, ConnectionFailed, NoAnswer, SessionError
 
 _READ: Final = 65536
 _WORDS: Final = {
@@ -42,8 +42,8 @@ class Link:
         """Connect. Raises ConnectionFailed or NoAnswer."""
         try:
             return cls(*await asyncio.wait_for(_connect(endpoint), timeout_s))
-        except asyncio.TimeoutError:
-            raise timeout_error(timeout_s) from None
+        except asyncio.TimeoutError as error:
+            raise _timed_out(error, timeout_s) from None
         except OSError as error:
             raise _failed(error) from None
 
@@ -52,8 +52,8 @@ class Link:
         try:
             self._writer.write(data)
             await asyncio.wait_for(self._writer.drain(), timeout_s)
-        except asyncio.TimeoutError:
-            raise timeout_error(timeout_s) from None
+        except asyncio.TimeoutError as error:
+            raise _timed_out(error, timeout_s) from None
         except OSError as error:
             raise _failed(error) from None
 
@@ -61,7 +61,9 @@ class Link:
         """Return the next octets. Raises ConnectionClosed, ConnectionFailed or asyncio.TimeoutError."""
         try:
             data = await asyncio.wait_for(self._reader.read(_READ), timeout_s)
-        except asyncio.TimeoutError:
+        except asyncio.TimeoutError as error:
+            if _number(error):
+                raise _timed_out(error, timeout_s) from None
             raise
         except OSError as error:
             raise _failed(error) from None
@@ -90,6 +92,17 @@ async def _connect(endpoint: Endpoint) -> tuple[asyncio.StreamReader, asyncio.St
         except OSError as error:  # noqa: PERF203  each address has its own error
             failure = error
     raise failure
+
+
+def _number(error: BaseException) -> int:
+    """Return the system's error number; none where our own wait ended (since 3.11 both are one class)."""
+    return getattr(error, "errno", None) or 0
+
+
+def _timed_out(error: BaseException, timeout_s: float) -> SessionError:
+    if isinstance(error, OSError) and _number(error):
+        return _failed(error)
+    return timeout_error(timeout_s)
 
 
 def _failed(error: OSError) -> ConnectionFailed:
