@@ -6,7 +6,7 @@ from typing import Annotated, Final
 
 import typer
 
-from ami_cli.verbs import collect, decode, demo, doctor, kafka, ping, send, simulate, tail, topics
+from ami_cli.verbs import collect, decode, demo, doctor, kafka, normalize, ping, read, send, simulate, tail, topics
 
 _START: Final = "Start here"
 _METERS: Final = "Meters"
@@ -45,10 +45,12 @@ def ami(
 
 app.command(rich_help_panel=_START)(demo.demo)
 app.command(rich_help_panel=_START)(doctor.doctor)
+app.command(rich_help_panel=_METERS)(read.read)
 app.command(rich_help_panel=_METERS)(ping.ping)
 app.command(rich_help_panel=_METERS)(send.send)
 app.add_typer(simulate.app, name="simulate", rich_help_panel=_METERS)
 app.command(rich_help_panel=_PIPELINE)(collect.collect)
+app.command(rich_help_panel=_PIPELINE)(normalize.normalize)
 app.add_typer(kafka.app, name="kafka", rich_help_panel=_PIPELINE)
 app.add_typer(topics.app, name="topics", rich_help_panel=_PIPELINE)
 app.command(rich_help_panel=_LOOK)(tail.tail)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
@@ -15,6 +16,7 @@ from ami_kafka.clients import consumer
 from ami_kafka.errors import KafkaUnavailable
 
 _TIMEOUT_S = 10.0
+_PASSING = {KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE, KafkaError.UNKNOWN_TOPIC_OR_PART}
 
 
 class Follower:
@@ -38,7 +40,7 @@ class Follower:
         starts = []
         for topic in topics:
             for partition in sorted(known[topic].partitions):
-                low, high = self._consumer.get_watermark_offsets(TopicPartition(topic, partition), _TIMEOUT_S)
+                low, high = self._bounds(TopicPartition(topic, partition))
                 self._ends[topic, partition] = high
                 starts.append(TopicPartition(topic, partition, low if from_beginning else high))
         self._unread = {(start.topic, start.partition) for start in starts}
@@ -63,6 +65,21 @@ class Follower:
     def at_end(self) -> bool:
         """Whether every partition was read up to an end at least once."""
         return not self._unread
+
+    def _bounds(self, partition: TopicPartition) -> tuple[int, int]:
+        """Return the first offset and the next one; a topic just made has no leader for a moment."""
+        deadline = time.monotonic() + _TIMEOUT_S
+        while True:
+            try:
+                low, high = self._consumer.get_watermark_offsets(partition, _TIMEOUT_S)
+            except KafkaException as error:
+                if not error.args[0].retriable() and error.args[0].code() not in _PASSING:
+                    raise
+                if time.monotonic() > deadline:
+                    raise KafkaUnavailable.at(self._bootstrap, error.args[0].str()) from None
+                time.sleep(0.1)
+            else:
+                return low, high
 
     def _on_error(self, error: KafkaError) -> None:
         if error.code() == KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001 - the client's public name for it

@@ -34,6 +34,8 @@ def run(arguments: list[str]) -> int:
         return ExitCode.OK
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
+    except SystemExit as ended:  # of a room's own program behind a verb
+        return ended.code if isinstance(ended.code, int) else ExitCode.DEFECT if ended.code else ExitCode.OK
     except Exception as error:  # noqa: BLE001 - the command's edge: everything becomes a sentence and a code
         return _failed(error, arguments)
     return result if isinstance(result, int) else ExitCode.OK

@@ -61,27 +61,27 @@ class PushingMeter(DemoMeter):
     gurux: bool = False
 
 
-def _title(serial: int, flag: bytes = b"AMI") -> str:
-    return (flag + serial.to_bytes(5, "big")).hex()
+def _title(serial: int) -> str:
+    """Return the system title of a virtual meter: FLAG id AMV and the serial number."""
+    return (b"AMV" + serial.to_bytes(5, "big")).hex()
+
+
+def _ids(serial: int) -> tuple[str, ...]:
+    """Return what a virtual meter may be known by: system title, logical device name, serial number."""
+    return (f"st-{_title(serial)}", f"ldn-AMV{serial:013d}", f"sn-{serial:08d}")
 
 
 POLLED: Final = (
-    PolledMeter("meter-1", "polled, wrapper, no security", 1, ("meter-1",), "none"),
-    PolledMeter("meter-2", "polled, HDLC, password", 2, ("meter-2",), "none", "hdlc", "lls"),
+    PolledMeter("meter-1", "polled, wrapper, no security", 1, _ids(1), "none"),
+    PolledMeter("meter-2", "polled, HDLC, password (LLS)", 2, _ids(2), "none", "hdlc", "lls"),
     PolledMeter(
-        "meter-3",
-        "polled, wrapper, HLS-GMAC, ciphered",
-        3,
-        ("meter-3", f"st-{_title(3)}"),
-        "authenticated+encrypted",
-        "wrapper",
-        "hls-gmac",
+        "meter-3", "polled, wrapper, HLS-GMAC, ciphered", 3, _ids(3), "authenticated+encrypted", "wrapper", "hls-gmac"
     ),
 )
 PUSHING: Final = (
-    PushingMeter("meter-4", "pushes, plain", 4, ("AMI00000004",), "none"),
-    PushingMeter("meter-5", "pushes, ciphered", 5, (f"st-{_title(5)}", "AMI00000005"), "authenticated+encrypted"),
-    PushingMeter("gurux-6", "pushes, plain, an independent Gurux", 6, ("GRX00000006",), "none", gurux=True),
+    PushingMeter("meter-4", "pushes over UDP, plain", 4, _ids(4), "none"),
+    PushingMeter("meter-5", "pushes over TCP, ciphered", 5, _ids(5), "authenticated+encrypted"),
+    PushingMeter("gurux-6", "pushes over TCP, plain (Gurux)", 6, ("sn-GRX00000006",), "none", gurux=True),
 )
 METERS: Final[tuple[DemoMeter, ...]] = POLLED + PUSHING
 
@@ -163,7 +163,7 @@ class Scene:
             options += ["--password", _PASSWORD]
         if meter.authentication == "hls-gmac":
             options += ["--keys", str(self.folder / f"meter-{meter.serial}.keys.json")]
-        return python("ami_simulator", *options, "--serial", meter.serial, "--system-title", _title(meter.serial))
+        return python("ami_simulator", *options, "--serial", meter.serial)
 
     def pushing_command(self, meter: PushingMeter, push_port: int) -> list[str]:
         """Return the command line of a meter that pushes."""
@@ -185,7 +185,9 @@ class Scene:
         options += ["--push-protection", "authenticated-encrypted" if ciphered else "none"]
         if ciphered:
             options += ["--keys", self.folder / f"meter-{meter.serial}.keys.json"]
-        return python("ami_simulator", *options, "--system-title", _title(meter.serial))
+        else:
+            options += ["--push-transport", "udp"]
+        return python("ami_simulator", *options)
 
     def agent_command(self) -> list[str]:
         """Return the command line of the agent."""

@@ -57,7 +57,7 @@ class Screen:
         if self._console.is_terminal:
             self._live.update(self._picture(tally, new, elapsed), refresh=True)
             return
-        for row in new:
+        for row in {(row.meter, row.profile, row.obis): row for row in new}.values():
             self._tell(row)
         if elapsed - self._last_status >= _STATUS_EVERY_S:
             self._last_status = elapsed

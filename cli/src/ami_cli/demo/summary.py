@@ -33,7 +33,7 @@ def print_summary(
                 str(found.intervals or ""),
                 found.protection,
             )
-    console.print(Padding(meters, (0, 2)))
+    console.print(Padding(meters, (0, 2), expand=False))
     console.print()
     seconds = max(elapsed, 0.001)
     counts = table("", "count>", "a second>", "")
@@ -47,7 +47,7 @@ def print_summary(
     delay = tally.delay_ms()
     if delay is not None:
         counts.add_row("meter to topic", f"{delay:.0f} ms", "", "median, from reception to the reading on its topic")
-    console.print(Padding(counts, (0, 2)))
+    console.print(Padding(counts, (0, 2), expand=False))
     _print_next(console, folder, bootstrap, own_kafka=own_kafka)
 
 

@@ -1,2 +1,110 @@
-def decode() -> None:
-    pass
+"""`ami decode`: what captured bytes say, without Kafka, inventory or agent."""
+
+from __future__ import annotations
+
+import json
+import re
+import stat
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from ami_cli.captured import lines_of, messages_of, transport_of
+from ami_cli.console import console, print_json
+from ami_cli.errors import CommandError, ExitCode
+from ami_cli.options import Json
+
+
+def decode(
+    source: Annotated[
+        str | None, typer.Argument(metavar="HEX|FILE", help="Hex, or a file of hex lines or bytes.")
+    ] = None,
+    *,
+    jsonl: Annotated[
+        str | None,
+        typer.Option(
+            "--jsonl",
+            metavar="FILE|-",
+            help='JSON lines {"id", "hex", "transport", "keys", "request_hex"} in, one JSON line each out, same order.',
+        ),
+    ] = None,
+    transport: Annotated[
+        Literal["auto", "hdlc", "wrapper", "mbus", "raw-apdu", "dsmr-p1"], typer.Option(help="What the bytes are.")
+    ] = "auto",
+    keys: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help='JSON {"guek", "gak", "system_title"}, or a keys.json; mode 600.'),
+    ] = None,
+    request: Annotated[str | None, typer.Option(metavar="HEX", help="The request that a response answers.")] = None,
+    mapping: Annotated[Path | None, typer.Option(metavar="FILE", help="A mapping beside the built-in ones.")] = None,
+    lenient: Annotated[
+        bool, typer.Option("--lenient", help="Also read wrong check sequences and unverified tags, and mark them.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Decode captured messages: values with OBIS, unit, time and quality, or the reason why not."""
+    if (jsonl is None) == (source is None):
+        raise CommandError("There is nothing to decode", "give hex, a file, or --jsonl FILE", ExitCode.USAGE)
+    from ami_normalize.dialects import Dialects
+    from ami_normalize.offline import decode_line, decode_lines
+    from ami_normalize.pipeline import Context
+
+    dialects = Dialects.load(*([mapping] if mapping else []))
+    if jsonl is not None:
+        for decoded in decode_lines(lines_of(jsonl), lenient=lenient, dialects=dialects):
+            print_json(decoded)
+        return
+    from ami_cli.view.decoded import print_decoded
+
+    context = Context(dialects=dialects, lenient=lenient)
+    known = _keys(keys)
+    out = console()
+    for number, message in enumerate(messages_of(source or "")):
+        decoded = decode_line(_complete(message, transport, request, known), context)
+        if as_json:
+            print_json(decoded)
+            continue
+        if number:
+            out.print()
+        print_decoded(out, decoded)
+
+
+def _complete(
+    message: dict[str, Any], transport: str, request: str | None, keys: dict[str, dict[str, Any]]
+) -> dict[str, Any]:
+    """Add what the options say, where the message does not say it itself."""
+    text = str(message.get("hex", ""))
+    made = dict(message)
+    if transport != "auto":
+        made["transport"] = transport
+    elif not made.get("transport"):
+        made["transport"] = transport_of(bytes.fromhex(text[:4]) if re.fullmatch("[0-9a-fA-F]{4}.*", text) else b"")
+    if request is not None:
+        made["request_hex"] = request
+    if not any((made.get("keys") or {}).values()) and keys:
+        # the title stands in the message in clear; a file with one entry serves for every message
+        titles = [title for title in keys if title and title in text.lower()] or list(keys)
+        made["keys"] = {**keys[titles[0]], "system_title": titles[0] or None}
+    return made
+
+
+def _keys(path: Path | None) -> dict[str, dict[str, Any]]:
+    """Read keys by system title (lower-case hex, empty where the file names none). Raises CommandError or OSError."""
+    if path is None:
+        return {}
+    mode = stat.S_IMODE(path.stat().st_mode)
+    if mode & 0o077:
+        raise CommandError(
+            f"{path} holds keys and is open to others (mode {mode:o})", f"chmod 600 {path}", ExitCode.CONFIG
+        )
+    form = 'write {"guek", "gak", "system_title"}, or such objects by system title'
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        raise CommandError(f"{path} is not JSON", form, ExitCode.CONFIG) from None
+    if not isinstance(found, dict):
+        raise CommandError(f"{path} is no JSON object", form, ExitCode.CONFIG)
+    if "guek" in found:
+        return {str(found.get("system_title") or "").lower(): found}
+    return {str(title).lower(): entry for title, entry in found.items() if isinstance(entry, dict)}

@@ -1,0 +1,72 @@
+"""What a meter's answers mean, by the same pipeline that works on Kafka."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timezone
+from typing import Any
+
+from ami_cli.errors import CommandError, ExitCode
+from ami_dlms.obis import format_obis
+from ami_dlms.security import Keys
+from ami_ingest.access import MeterAccess
+from ami_ingest.reading import Reading
+from ami_ingest.record import RawRecord as Raw
+from ami_normalize import render
+from ami_normalize.keys import KeyRing, MeterKeys
+from ami_normalize.pipeline import Context, RawRecord, Refused, understand
+from ami_schemas.reasons import Reason
+
+_REFUSED = {Reason.TAG_MISMATCH, Reason.KEY_WRONG, Reason.DOWNGRADED}
+
+
+@dataclass(slots=True)
+class Interpreted:
+    """Objects of the JSON form."""
+
+    readings: list[dict[str, Any]] = field(default_factory=list)
+    intervals: list[dict[str, Any]] = field(default_factory=list)
+
+
+def interpret(answers: Sequence[Reading], access: MeterAccess) -> Interpreted:
+    """Return the values of all answers, in order. Raises CommandError where one has no value that can be read.
+
+    A value without meter time has the time of reception, marked `TIME_RECEPTION`.
+    """
+    ring = KeyRing()
+    credentials = access.credentials
+    if access.ciphered and credentials.guek is not None:
+        ring = KeyRing(any_title=MeterKeys(Keys(credentials.guek, credentials.gak), "command line"))
+    context = replace(Context(), keys=ring, unidentified="accept")
+    found = Interpreted()
+    for answer in answers:
+        for record in answer.records:
+            _add(found, answer, record, context)
+    return found
+
+
+def _add(found: Interpreted, answer: Reading, raw: Raw, context: Context) -> None:
+    record = RawRecord("-", 0, 0, raw.key, raw.value, dict(raw.headers), raw.timestamp_us // 1000)
+    try:
+        parts = understand(record, context).parts
+    except Refused as refusal:
+        raise _error(answer, refusal) from None
+    received = datetime.fromtimestamp(raw.timestamp_us / 1e6, timezone.utc).isoformat().replace("+00:00", "Z")
+    for part in parts:
+        if isinstance(part, Refused):
+            raise _error(answer, part)
+        readings, intervals, _ = render.statement(part.statement)
+        for reading in readings:
+            if reading["measured_at"] is None:
+                reading["measured_at"] = received
+                reading["quality"] = list(dict.fromkeys([*reading["quality"], "TIME_RECEPTION"]))
+        found.readings += readings
+        found.intervals += intervals
+
+
+def _error(answer: Reading, refusal: Refused) -> CommandError:
+    exchange = answer.exchange
+    asked = f"{exchange.class_id}:{format_obis(exchange.obis)}:{exchange.attribute}"
+    code = ExitCode.REFUSED if refusal.reason in _REFUSED else ExitCode.DATA
+    return CommandError(f"The answer for {asked} is no value: {refusal.message}", refusal.reason.remedy, code)

@@ -1,0 +1,62 @@
+"""`ami normalize`: the processor of raw records, in the foreground."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from ami_cli.options import Bootstrap, bootstrap_servers
+
+
+def normalize(
+    bootstrap: Bootstrap = None,
+    *,
+    keys: Annotated[
+        Path | None,
+        typer.Option("--keys", metavar="FILE", help="keys.json by system title, mode 600; read again when it changes."),
+    ] = None,
+    mapping: Annotated[
+        list[Path] | None, typer.Option("--mapping", metavar="FILE", help="Mappings before the built-in ones.")
+    ] = None,
+    unidentified: Annotated[
+        Literal["park", "accept"],
+        typer.Option(help="A message that nothing but its peer's address identifies: park it, or (labs) accept it."),
+    ] = "park",
+    default_zone: Annotated[
+        str, typer.Option(metavar="ZONE", help="IANA zone of meters that state local time without offset.")
+    ] = "UTC",
+    group: Annotated[str | None, typer.Option(help="Consumer group. Identical normalizers share one.")] = None,
+    instance_id: Annotated[
+        str | None, typer.Option(help="A name of this process that stays over restarts (static membership).")
+    ] = None,
+) -> None:
+    """Turn raw records into readings, events, dead letters and parked records, exactly once.
+
+    Logs to stderr. Start as many as there is work; SIGTERM and Ctrl-C end one cleanly, SIGKILL loses and doubles nothing.
+    """
+    from ami_cli.logs import LoopLog, log_to_stderr
+    from ami_kafka.check import check
+    from ami_normalize.service import DEFAULT_GROUP, Settings, run
+    from ami_schemas import topics
+
+    log = log_to_stderr("normalize")
+    settings = Settings(
+        bootstrap=bootstrap_servers(bootstrap),
+        group=group or DEFAULT_GROUP,
+        keys=keys,
+        mappings=tuple(mapping or ()),
+        unidentified=unidentified,
+        default_zone=default_zone,
+        instance_id=instance_id,
+    )
+    needed = (topics.RAW, topics.READINGS, topics.EVENTS, topics.DEAD_LETTERS, topics.PARKED, topics.LEDGER)
+    check(settings.bootstrap, topics=needed)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    log.info("normalizing", kafka=settings.bootstrap, group=settings.group)
+    run(settings, stop, LoopLog(log))
