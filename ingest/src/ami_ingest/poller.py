@@ -56,6 +56,7 @@ class Poller:
         self._store = store
         self._counters = counters
         self._agent = agent
+        self._concurrency = concurrency
         self._slots = asyncio.Semaphore(concurrency)
         self._log = log
         self.succeeded = 0
@@ -77,7 +78,7 @@ class Poller:
         loop = asyncio.get_running_loop()
         log = self._log.bind(meter=meter.id)
         reader = MeterReader(MeterAccess.of(meter), self._counters, agent=self._agent, log=log)
-        spread = min(_SPREAD_S, meter.every_s / 4) if len(self._meters) > self._slots._value else 0.0  # noqa: SLF001
+        spread = min(_SPREAD_S, meter.every_s / 4) if len(self._meters) > self._concurrency else 0.0
         due = loop.time() + random.uniform(0, spread)  # noqa: S311  no secret
         while True:
             await asyncio.sleep(max(0.0, due - loop.time()))

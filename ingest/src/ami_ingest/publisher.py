@@ -8,6 +8,7 @@ fatal error), a new one starts at the oldest record that was not acknowledged: a
 from __future__ import annotations
 
 import contextlib
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -105,10 +106,17 @@ class Publisher:
         try:
             while True:
                 producer = self._make_producer(self._on_error)
-                last = self._pump(producer, reader, last)
-                if self._failure is None:
-                    self._finish(producer, reader, last)
-                    return
+                try:
+                    last = self._pump(producer, reader, last)
+                    if self._failure is None:
+                        self._finish(producer, reader, last)
+                        return
+                except sqlite3.Error as error:
+                    self._log.error(
+                        "the spool cannot be read: records wait in it",
+                        error=str(error),
+                        remedy="check the disk; the agent tries again",
+                    )
                 last = self._give_up(producer, last)
                 if self._stop.is_set():
                     return
@@ -192,21 +200,21 @@ class Publisher:
         producer.poll(0)
 
     def _give_up(self, producer: Producer, last: int) -> int:
-        """Say why the producer failed, wait, and return from where the next one begins."""
-        failure = self._failure
-        self._log.error(
-            "Kafka refuses records: they stay in the spool",
-            topic=self._topic,
-            error=None if failure is None else failure.str(),
-            remedy=_remedy(failure, self._topic),
-            spooled=self._spool.depth[0],
-        )
+        """Say why Kafka refused, wait, and return from where the next one begins."""
+        if self._failure is not None:
+            self._log.error(
+                "Kafka refuses records: they stay in the spool",
+                topic=self._topic,
+                error=self._failure.str(),
+                remedy=_remedy(self._failure, self._topic),
+                spooled=self._spool.depth[0],
+            )
         with contextlib.suppress(KafkaException):
             producer.purge()
         producer.flush(1.0)
         self._forget()
         self._spool.settle(_SETTLE_S)  # what was acknowledged is gone from disk before anything is read again
-        last = min(self._in_flight, default=last + 1) - 1
+        last = min(self._in_flight, default=last + 1) - 1  # what was handed over before an error is not read again
         self._in_flight.clear()
         self._stop.wait(_BACK_OFF_S)
         self._failure = None
@@ -249,8 +257,8 @@ def producer_for(bootstrap: str, **more: Any) -> MakeProducer:
     return make
 
 
-def _remedy(error: KafkaError | None, topic: str) -> str:
+def _remedy(error: KafkaError, topic: str) -> str:
     unknown = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC)  # noqa: SLF001  librdkafka's own name
-    if error is not None and error.code() in unknown:
+    if error.code() in unknown:
         return f"create {topic} with: ami topics apply"
     return "look at the broker's log; the agent tries again"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import deque
 from collections.abc import AsyncIterator, Iterable
 from typing import Final, Literal, NamedTuple
 
@@ -14,6 +15,8 @@ from ami_ingest.frames import Frames
 _CONNECT_S: Final = 10.0
 _DRAIN_S: Final = 10.0
 _MAX_DATAGRAM: Final = 65_000
+_PORTS_HELD: Final = 500
+"""UDP ports kept open, so that as many messages in a row come from different peers."""
 
 
 class Sent(NamedTuple):
@@ -37,23 +40,30 @@ async def send(
     With TCP each message is yielded after the listener has closed its side, so it has read every octet. A message
     longer than a datagram goes out in several. Raises ConnectionFailed.
     """
-    for number, message in enumerate(frames):
-        if number and interval_s:
-            await asyncio.sleep(interval_s)
-        try:
-            if transport == "tcp":
-                await _send_tcp(message.data, host, port)
-            else:
-                await _send_udp(message.data, host, port)
-        except (OSError, asyncio.TimeoutError) as error:
-            code = getattr(error, "errno", None) or 0
-            reason = getattr(error, "strerror", None) or "no answer"
-            raise ConnectionFailed(
-                f"Cannot send to {transport} {location(host, port)} ({reason})",
-                "start the agent with `ami collect`, or correct the address",
-                code,
-            ) from None
-        yield Sent(message.id, message.data)
+    ports: deque[asyncio.DatagramTransport] = deque()
+    try:
+        for number, message in enumerate(frames):
+            if number and interval_s:
+                await asyncio.sleep(interval_s)
+            try:
+                if transport == "tcp":
+                    await _send_tcp(message.data, host, port)
+                else:
+                    ports.append(await _send_udp(message.data, host, port))
+            except (OSError, asyncio.TimeoutError) as error:
+                code = getattr(error, "errno", None) or 0
+                reason = getattr(error, "strerror", None) or "no answer"
+                raise ConnectionFailed(
+                    f"Cannot send to {transport} {location(host, port)} ({reason})",
+                    "start the agent with `ami collect`, or correct the address",
+                    code,
+                ) from None
+            if len(ports) > _PORTS_HELD:
+                ports.popleft().close()
+            yield Sent(message.id, message.data)
+    finally:
+        for held in ports:
+            held.close()
 
 
 async def _send_tcp(data: bytes, host: str, port: int) -> None:
@@ -72,23 +82,12 @@ async def _send_tcp(data: bytes, host: str, port: int) -> None:
             await writer.wait_closed()
 
 
-async def _send_udp(data: bytes, host: str, port: int) -> None:
-    loop = asyncio.get_running_loop()
-    failed: asyncio.Future[None] = loop.create_future()
-
-    class Peer(asyncio.DatagramProtocol):
-        def error_received(self, exc: Exception) -> None:
-            if not failed.done():
-                failed.set_exception(exc)
-
-    endpoint, _ = await loop.create_datagram_endpoint(Peer, remote_addr=(host, port))
-    try:
-        for start in range(0, len(data), _MAX_DATAGRAM):
-            endpoint.sendto(data[start : start + _MAX_DATAGRAM])
-        await asyncio.sleep(0)
-    finally:
-        endpoint.close()
-    if failed.done():
-        failed.result()
-    else:
-        failed.cancel()
+async def _send_udp(data: bytes, host: str, port: int) -> asyncio.DatagramTransport:
+    """Send from a new port, and leave it open: the system would soon give it to another message."""
+    endpoint, _ = await asyncio.get_running_loop().create_datagram_endpoint(
+        asyncio.DatagramProtocol, remote_addr=(host, port)
+    )
+    for start in range(0, len(data), _MAX_DATAGRAM):
+        endpoint.sendto(data[start : start + _MAX_DATAGRAM])
+    await asyncio.sleep(0)
+    return endpoint

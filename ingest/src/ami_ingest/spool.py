@@ -12,6 +12,8 @@ after their rows are deleted; a new file has a new uuid.
 from __future__ import annotations
 
 import asyncio
+import fcntl
+import os
 import sqlite3
 import threading
 import uuid
@@ -89,6 +91,7 @@ class Spool:
         self._deletes: list[tuple[int, int]] = []
         self._closing = False
         self._uuid = ""
+        self._lock_file: int | None = None
         self._bytes = 0
         self._count = 0
         self._written = 0  # the highest sequence on disk
@@ -103,12 +106,17 @@ class Spool:
         """Open or create the file and start the writer. Raises SpoolError."""
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._lock()
             connection = self._connect()
             try:
                 self._prepare(connection)
             finally:
                 connection.close()
+        except SpoolError:
+            self._unlock()
+            raise
         except (OSError, sqlite3.Error) as error:
+            self._unlock()
             raise SpoolError(
                 f"The spool {self.path} cannot be opened ({error}); check the disk and the rights of its folder, "
                 f"or move the file aside (what it holds is then not published)",
@@ -122,6 +130,23 @@ class Spool:
             self._condition.notify_all()
         if self._thread.is_alive():
             self._thread.join()
+        self._unlock()
+
+    def _lock(self) -> None:
+        """Keep a second agent from this spool: both would publish everything."""
+        self._lock_file = os.open(self.path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(self._lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._unlock()
+            raise SpoolError(
+                f"The spool {self.path} is in use by another agent; stop that one, or give this one its own state_dir",
+            ) from None
+
+    def _unlock(self) -> None:
+        if self._lock_file is not None:
+            os.close(self._lock_file)
+            self._lock_file = None
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self.path, isolation_level=None, timeout=30)

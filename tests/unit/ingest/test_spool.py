@@ -136,6 +136,15 @@ def test_what_was_offered_is_written_before_closing(make_spool, make_record):
         spool.offer([make_record(0)])
 
 
+def test_a_second_agent_is_kept_from_the_spool(make_spool):
+    spool = make_spool()
+    with pytest.raises(SpoolError, match="in use by another agent"):
+        make_spool()
+    spool.close()
+
+    assert make_spool().uuid == spool.uuid
+
+
 def test_a_file_that_is_no_spool_is_refused(tmp_path, make_spool):
     (tmp_path / "spool.sqlite").write_bytes(b"no database at all" * 100)
 
