@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from datetime import datetime, timezone
 from enum import Enum
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from ami_dlms.framing import Framing, Message
@@ -95,17 +96,7 @@ def make(
     context: bytes | None = None,
 ) -> RawRecord:
     """Make one record. `context` is a serialized `ami.raw.v1.Exchange` (polls only)."""
-    headers: list[Header] = [
-        (names.CE_SPECVERSION, b"1.0"),
-        (names.CE_TYPE, names.RAW_TYPE.encode()),
-        (names.CE_SOURCE, f"/ami/agents/{origin.agent}".encode()),
-        (names.CE_TIME, _rfc3339(received_us)),
-        (names.CE_SUBJECT, origin.subject.encode()),
-        (names.FRAMING, framing.value.encode()),
-        (names.TRANSPORT, origin.transport.value.encode()),
-        (names.EXCHANGE, origin.exchange.value.encode()),
-        (names.AGENT, origin.agent.encode()),
-    ]
+    headers = [*_headers_of(origin, framing), (names.CE_TIME, _rfc3339(received_us))]
     if title is not None:
         headers.append((names.SYSTEM_TITLE, title.hex().encode()))
     if context is not None:
@@ -113,6 +104,21 @@ def make(
     if not complete:
         headers.append((names.INCOMPLETE, b"1"))
     return RawRecord(_key(title, origin), value, tuple(headers), received_us)
+
+
+@lru_cache(maxsize=4096)
+def _headers_of(origin: Origin, framing: Framing) -> tuple[Header, ...]:
+    """Make the headers that all records of one peer have in common, once: a peer pushes often."""
+    return (
+        (names.CE_SPECVERSION, b"1.0"),
+        (names.CE_TYPE, names.RAW_TYPE.encode()),
+        (names.CE_SOURCE, f"/ami/agents/{origin.agent}".encode()),
+        (names.CE_SUBJECT, origin.subject.encode()),
+        (names.FRAMING, framing.value.encode()),
+        (names.TRANSPORT, origin.transport.value.encode()),
+        (names.EXCHANGE, origin.exchange.value.encode()),
+        (names.AGENT, origin.agent.encode()),
+    )
 
 
 def _key(title: bytes | None, origin: Origin) -> bytes:
@@ -125,5 +131,10 @@ def _key(title: bytes | None, origin: Origin) -> bytes:
 
 def _rfc3339(microseconds: int) -> bytes:
     seconds, fraction = divmod(microseconds, 1_000_000)
+    return b"%s.%06dZ" % (_second(seconds), fraction)
+
+
+@lru_cache(maxsize=16)
+def _second(seconds: int) -> bytes:
     moment = datetime.fromtimestamp(seconds, tz=timezone.utc)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{fraction:06d}Z".encode()
+    return f"{moment:%Y-%m-%dT%H:%M:%S}".encode()
