@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from ami_dlms.errors import FrameCheckFailed, FrameMalformed, UsageError
 from ami_dlms.framing.checks import fcs16
-from ami_dlms.framing.scan import REJECT, Found, Reject, Scan, Wait
+from ami_dlms.framing.scan import REJECT, Found, Octets, Reject, Scan, Wait
 from ami_dlms.framing.units import begins_apdu, llc_length
 
 FLAG = 0x7E
@@ -122,7 +122,7 @@ class Header(NamedTuple):
     """Index behind the control field."""
 
 
-def header(buffer: bytes | bytearray, at: int) -> Header | Wait | Reject:
+def header(buffer: Octets, at: int) -> Header | Wait | Reject:
     """Read format, addresses and control from the format field at `at` on."""
     have = len(buffer)
     if have > at and buffer[at] & 0xF0 != FORMAT:
@@ -149,7 +149,7 @@ def header(buffer: bytes | bytearray, at: int) -> Header | Wait | Reject:
     return Header(length, (ends[0], ends[1]), index + 1)
 
 
-def header_end(buffer: bytearray, at: int) -> int | None:
+def header_end(buffer: Octets, at: int) -> int | None:
     """Return the index behind the HCS if a flag and a header with a right HCS stand at `at`, 0 if not.
 
     None if the buffer is too short to tell.
@@ -184,7 +184,7 @@ class HdlcFound(NamedTuple):
     header_intact: bool
 
 
-def scan_frame(buffer: bytearray, at: int, *, shared_flag: bool = False) -> HdlcFound | Wait | Reject:
+def scan_frame(buffer: Octets, at: int, *, shared_flag: bool = False) -> HdlcFound | Wait | Reject:
     """Look for a frame whose opening flag is at `at`, or just before `at` where the previous frame's flag serves both.
 
     A frame with a wrong check sequence is found if its closing flag stands where it should.
@@ -218,7 +218,7 @@ def scan_frame(buffer: bytearray, at: int, *, shared_flag: bool = False) -> Hdlc
     return _misstated(buffer, begin, head)
 
 
-def _cut(buffer: bytearray, begin: int, head: Header, length: int) -> tuple[HdlcFrame, bool]:
+def _cut(buffer: Octets, begin: int, head: Header, length: int) -> tuple[HdlcFrame, bool]:
     """Return the frame of `length` octets at `begin`, and whether its check sequences are right."""
     end = begin + length
     destination, source = head.addresses
@@ -235,7 +235,7 @@ def _cut(buffer: bytearray, begin: int, head: Header, length: int) -> tuple[Hdlc
     return frame, intact
 
 
-def _misstated(buffer: bytearray, begin: int, head: Header) -> HdlcFound | Wait | Reject:
+def _misstated(buffer: Octets, begin: int, head: Header) -> HdlcFound | Wait | Reject:
     """Look for a frame whose header is right but whose closing flag is not where its length says.
 
     Two causes are known from the field, and only a right FCS proves either: a gateway that sends 0x0D 0x0A for each
@@ -257,7 +257,7 @@ def _misstated(buffer: bytearray, begin: int, head: Header) -> HdlcFound | Wait 
     return expanded
 
 
-def _expanded(buffer: bytearray, begin: int, head: Header) -> HdlcFound | Wait | Reject:
+def _expanded(buffer: Octets, begin: int, head: Header) -> HdlcFound | Wait | Reject:
     """Look for a frame each of whose 0x0A has become 0x0D 0x0A."""
     size = head.length + 1
     if head.length < head.end - begin + 4 or not buffer.count(b"\r\n", begin, begin + size):
@@ -276,7 +276,7 @@ def _expanded(buffer: bytearray, begin: int, head: Header) -> HdlcFound | Wait |
     return HdlcFound(end, frame, intact=True, header_intact=True) if intact else REJECT
 
 
-def scan(buffer: bytearray, at: int, *, shared_flag: bool) -> Scan:
+def scan(buffer: Octets, at: int, *, shared_flag: bool) -> Scan:
     """Look for a frame at `at` and say what it carries."""
     found = scan_frame(buffer, at, shared_flag=shared_flag)
     if not isinstance(found, HdlcFound):

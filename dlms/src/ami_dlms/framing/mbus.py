@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ami_dlms.errors import UsageError
 from ami_dlms.framing.checks import checksum
-from ami_dlms.framing.scan import REJECT, Found, Scan, Wait
+from ami_dlms.framing.scan import REJECT, Found, Octets, Scan, Wait
 
 START = 0x68
 STOP = 0x16
@@ -31,7 +31,7 @@ def encode(
     return frames
 
 
-def scan(buffer: bytearray, at: int) -> Scan:
+def scan(buffer: Octets, at: int) -> Scan:
     """Look for a long frame at `at`.
 
     An L field below 3 cannot be: the meter's frame is longer than 255 octets and the field has wrapped (Sagemcom

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from ami_dlms.framing.checks import crc16_arc
-from ami_dlms.framing.scan import REJECT, Found, Reject, Scan, Wait
+from ami_dlms.framing.scan import REJECT, Found, Octets, Reject, Scan, Wait
 from ami_dlms.framing.units import stated_end
 
 _IDENTIFICATION = re.compile(rb"/[A-Za-z]{3}[\x21-\x7e]")
@@ -21,7 +21,7 @@ _SECURITY = 1 + 4
 _SUITES = (0, 1, 2)
 
 
-def scan_text(buffer: bytearray, at: int, *, resume: int, final: bool) -> Scan:
+def scan_text(buffer: Octets, at: int, *, resume: int, final: bool) -> Scan:
     """Look for a telegram from `/` at `at` to the CRC behind `!` and its line end.
 
     `resume` octets from `at` on are known to be text without `!`. `final` says that nothing follows.
@@ -49,12 +49,12 @@ def scan_text(buffer: bytearray, at: int, *, resume: int, final: bool) -> Scan:
     return Found(behind, bytes(buffer[at:behind]), intact)
 
 
-def _may_continue(tail: bytearray) -> bool:
+def _may_continue(tail: Octets) -> bool:
     """Tell whether a CRC or a line end may still follow what stands behind `!`."""
     return b"\n" not in tail and re.fullmatch(rb"![0-9A-Fa-f]{0,4}\r?", tail) is not None
 
 
-def scan_ciphered(buffer: bytearray, at: int, *, trusted: bool) -> Scan:
+def scan_ciphered(buffer: Octets, at: int, *, trusted: bool) -> Scan:
     """Look for a bare general-glo-ciphering APDU: tag, system title of 8 octets, length, security control.
 
     Nothing checks it. `trusted` says that one is expected exactly here.

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+Octets = bytes | bytearray
+
 
 class Found(NamedTuple):
     """A frame starts here."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 
 from ami_dlms.errors import UsageError
-from ami_dlms.framing.scan import REJECT, Found, Scan, Wait
+from ami_dlms.framing.scan import REJECT, Found, Octets, Scan, Wait
 from ami_dlms.framing.units import KNOWN_TAGS
 
 HEADER = struct.Struct(">HHHH")
@@ -22,7 +22,7 @@ def encode(apdu: bytes, source: int, destination: int) -> bytes:
     return HEADER.pack(VERSION, source, destination, len(apdu)) + apdu
 
 
-def scan(buffer: bytearray, at: int, *, trusted: bool) -> Scan:
+def scan(buffer: Octets, at: int, *, trusted: bool) -> Scan:
     """Look for a wrapper at `at`.
 
     The header has no check sequence. `trusted` says that a wrapper is expected exactly here; elsewhere the first octet

@@ -115,6 +115,13 @@ def test_unframe_reads_the_record_the_assembler_made(framed):
             assert (again.apdus, again.complete) == (message.apdus, message.complete), vector["id"]
 
 
+def test_records_of_one_frame_are_read_as_by_the_assembler(framed):
+    for vector, data, framing in framed:
+        for lenient in (False, True):
+            slow = Assembler(framing, lenient=lenient, exchange=True).receive_all(data)
+            assert unframe(data, framing, lenient=lenient) == slow, vector["id"]
+
+
 def test_apdus_begin_as_the_corpus_says(framed):
     checked = 0
     for vector, data, framing in framed:

@@ -85,8 +85,15 @@ def test_no_message_exceeds_the_limit(data, framing, limit):
 def test_unframe_takes_anything(data, framing, lenient):
     message = unframe(data, framing, lenient=lenient)
 
+    assert message == Assembler(framing, lenient=lenient, exchange=True).receive_all(data)
     assert message.raw == data
     assert (failure(message) is None) == message.complete
+
+
+@settings(max_examples=100, deadline=None)
+@given(pieces, st.sampled_from(list(Framing)))
+def test_a_record_of_one_frame_is_read_as_by_the_assembler(data, framing):
+    assert unframe(data, framing) == Assembler(framing, exchange=True).receive_all(data)
 
 
 @settings(max_examples=100, deadline=None)
