@@ -109,15 +109,15 @@ class Client:
 
     def get(self, attribute: CosemAttribute, access: SelectiveAccess | None = None) -> bytes:
         """Read an attribute; `receive` then leads to `Answer`, fetching blocks on the way."""
-        return self._ask(GetRequestNormal(self._next_invoke(), attribute, access).to_bytes())
+        return self._ask(GetRequestNormal(self._begin(), attribute, access).to_bytes())
 
     def set(self, attribute: CosemAttribute, value: Data, access: SelectiveAccess | None = None) -> bytes:
         """Write an attribute."""
-        return self._ask(SetRequestNormal(self._next_invoke(), attribute, access, value).to_bytes())
+        return self._ask(SetRequestNormal(self._begin(), attribute, access, value).to_bytes())
 
     def action(self, method: CosemMethod, parameter: Data | None = None) -> bytes:
         """Invoke a method."""
-        return self._ask(ActionRequestNormal(self._next_invoke(), method, parameter).to_bytes())
+        return self._ask(ActionRequestNormal(self._begin(), method, parameter).to_bytes())
 
     def release(self) -> bytes:
         """End the association and its link; `receive` then leads to `Released`.
@@ -189,16 +189,18 @@ class Client:
             # Servers answer with an RLRE, an exception or something odd; whatever it is, they are done.
             self._step(ClientInput.RELEASED)
             return self._on_link(self._carrier.disconnect())
+        before = len(self._raw)
+        self._raw += raw
         try:
             received = self._open(octets)
             if received is None:
+                del self._raw[before:]
                 return [Unsolicited(octets, raw)]
             if self._state is ClientState.ASSOCIATING:
                 return self._on_association(received)
             if self._state is ClientState.AUTHENTICATING:
                 return self._on_proof(received)
             if self._state is ClientState.WAITING:
-                self._raw += raw
                 return self._on_answer(received)
         except DlmsError as error:
             if self._state in _COMING_UP:
@@ -273,6 +275,11 @@ class Client:
     def _refuse(self, error: DlmsError) -> list[Event]:
         self._step(ClientInput.REFUSED)
         return [Refused(error)]
+
+    def _begin(self) -> int:
+        """Check that a request is possible, before its invoke id replaces that of one under way."""
+        step(CLIENT_TRANSITIONS, self._state, ClientInput.REQUEST)
+        return self._next_invoke()
 
     def _ask(self, request: bytes) -> bytes:
         waiting = step(CLIENT_TRANSITIONS, self._state, ClientInput.REQUEST)

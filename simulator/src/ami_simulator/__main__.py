@@ -34,6 +34,7 @@ class Secrets(NamedTuple):
 
     keys: Keys | None = None
     system_title: bytes | None = None
+    password: bytes | None = None
 
 
 def parser() -> argparse.ArgumentParser:
@@ -44,11 +45,11 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--listen", metavar="HOST:PORT", help="serve clients here; port 0 takes a free one")
     made.add_argument("--framing", choices=["wrapper", "hdlc"], default="wrapper")
     made.add_argument("--auth", choices=["none", "lls", "hls-gmac"], default="none", help="what clients must prove")
-    made.add_argument("--password", help="of lls")
+    made.add_argument("--password", help="of lls; better in the keys file")
     made.add_argument(
         "--policy", choices=[item.value for item in Protection], default="none", help="least protection of requests"
     )
-    made.add_argument("--keys", metavar="FILE", type=Path, help='JSON: {"guek": hex, "gak": hex, "system_title": hex}')
+    made.add_argument("--keys", metavar="FILE", type=Path, help='JSON: {"guek", "gak", "system_title", "password"}')
     made.add_argument("--system-title", metavar="HEX", help="8 octets; by default made of the serial number")
     made.add_argument("--server", type=int, default=1, metavar="SAP", help="the logical device's address")
     made.add_argument("--push", metavar="HOST:PORT", help="push there")
@@ -76,7 +77,7 @@ async def run(
                 server_sap=arguments.server,
                 framing=Framing(arguments.framing),
                 authentication=Authentication(arguments.auth),
-                password=arguments.password.encode("utf-8") if arguments.password else None,
+                password=arguments.password.encode("utf-8") if arguments.password else secrets.password,
                 keys=secrets.keys,
                 system_title=meter.system_title,
                 protection=policy,
@@ -119,14 +120,14 @@ def read_keys(path: Path | None) -> Secrets:
         return Secrets()
     try:
         content = json.loads(path.read_text("utf-8"))
-        guek, gak, title = (content.get(name) for name in ("guek", "gak", "system_title"))
-        keys = Keys(bytes.fromhex(guek), bytes.fromhex(gak) if gak else None)
-        return Secrets(keys, bytes.fromhex(title) if title else None)
+        guek, gak, title, password = (content.get(name) for name in ("guek", "gak", "system_title", "password"))
+        keys = Keys(bytes.fromhex(guek), bytes.fromhex(gak) if gak else None) if guek else None
+        return Secrets(keys, bytes.fromhex(title) if title else None, password.encode("utf-8") if password else None)
     except OSError as error:
         raise UsageError(f"The keys file {path} cannot be read: {error.strerror}.") from None
     except (ValueError, TypeError, AttributeError):
         raise UsageError(
-            f'The keys file {path} is not of the form {{"guek": hex, "gak": hex, "system_title": hex}}.'
+            f'The keys file {path} is not of the form {{"guek": hex, "gak": hex, "system_title": hex, "password": "…"}}.'
         ) from None
 
 
