@@ -40,11 +40,25 @@ def _refusal(message: Message) -> Refused:
     if message.check_errors:
         reason = Reason.P1_MALFORMED if message.framing is Framing.P1 else Reason.FRAME_CHECK_FAILED
         return Refused(reason, STAGE, f"{message.check_errors} frames have a wrong check sequence")
-    if message.noise >= octets:
+    if message.noise >= octets and not _cut_off(message.raw, message.framing):
         return Refused(Reason.FRAME_MALFORMED, STAGE, f"no {message.framing.value} frame in {octets} octets")
     if message.framing is Framing.HDLC and _link_only(message.raw):
         return Refused(Reason.NO_METER_DATA, STAGE, "frames of the link only, without an APDU")
     return Refused(Reason.FRAME_INCOMPLETE, STAGE, f"the message is cut off after {octets} octets")
+
+
+def _cut_off(octets: bytes, carrier: Framing) -> bool:
+    """Tell whether a frame begins here and says that it is longer than what is there."""
+    have = len(octets)
+    if carrier is Framing.WRAPPER:
+        return octets[:2] == b"\x00\x01" and (have < 8 or have < 8 + int.from_bytes(octets[6:8], "big"))
+    if carrier is Framing.HDLC:
+        return (
+            octets[:1] == _FLAG and octets[1:2] >= b"\xa0" and have < (int.from_bytes(octets[1:3], "big") & 0x7FF) + 2
+        )
+    if carrier is Framing.MBUS:
+        return octets[:1] == b"\x68" and (have < 4 or have < octets[1] + 6)
+    return carrier is Framing.P1 and octets[:1] in {b"/", b"\xdb"}
 
 
 def _link_only(octets: bytes) -> bool:
