@@ -53,7 +53,8 @@ def keys_of(path: str) -> dict[str, bytes]:
     """Keys of a JSON file {"guek", "gak"[, "system_title"]}; others must have no access to it."""
     if stat.S_IMODE(os.stat(path).st_mode) & 0o077:
         raise SystemExit(f"{path}: others can read the keys; chmod 600 {path}")
-    return {name: bytes.fromhex(value) for name, value in json.loads(Path(path).read_text()).items() if value}
+    content = json.loads(Path(path).read_text())
+    return {name: bytes.fromhex(content[name]) for name in ("guek", "gak", "system_title") if content.get(name)}
 
 
 def decimal(raw: int, scaler: int) -> str:

@@ -127,7 +127,7 @@ def read_keys(path: Path | None) -> Secrets:
         raise UsageError(f"The keys file {path} cannot be read: {error.strerror}.") from None
     except (ValueError, TypeError, AttributeError):
         raise UsageError(
-            f'The keys file {path} is not of the form {{"guek": hex, "gak": hex, "system_title": hex, "password": "…"}}.'
+            f'The keys file {path} is not like {{"guek": hex, "gak": hex, "system_title": hex, "password"}}.'
         ) from None
 
 

@@ -26,7 +26,9 @@ METER_TITLE = "4752580000000007"
 @pytest.fixture(scope="session")
 def secrets_file(tmp_path_factory):
     """Secrets in the form of `ami read --secrets` and of the Gurux programs, readable to us alone."""
-    return _private(tmp_path_factory.mktemp("secrets"), {**SECRETS, "client_system_title": CLIENT_TITLE})
+    return _private(
+        tmp_path_factory.mktemp("secrets") / "secrets.json", {**SECRETS, "client_system_title": CLIENT_TITLE}
+    )
 
 
 @pytest.fixture(scope="session")
@@ -38,11 +40,16 @@ def meter_secrets():
 @pytest.fixture(scope="session")
 def meter_keys_file(tmp_path_factory, meter_secrets):
     """The meter's secrets in a file."""
-    return _private(tmp_path_factory.mktemp("meter"), meter_secrets)
+    return _private(tmp_path_factory.mktemp("meter") / "secrets.json", meter_secrets)
 
 
-def _private(folder, content):
-    path = folder / "secrets.json"
+@pytest.fixture(scope="session")
+def private():
+    """Write JSON to a file that only we can read."""
+    return _private
+
+
+def _private(path, content):
     path.touch(mode=0o600)
     path.write_text(json.dumps(content))
     return path
@@ -119,6 +126,12 @@ def virtual_meter(tmp_path):
         return _serving([sys.executable, "-m", "ami_simulator", *arguments], tmp_path / "virtual-meter.log")
 
     return run
+
+
+@pytest.fixture(scope="session")
+def serving():
+    """Run a program for a block; give the line of JSON it prints when it is ready."""
+    return _serving
 
 
 @contextmanager

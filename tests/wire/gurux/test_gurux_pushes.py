@@ -17,13 +17,14 @@ PROTECTIONS = {
     "authentication-encryption": "authenticated+encrypted",
 }
 
+# The sizes of blocks avoid those at which gurux_dlms sends no last block (it ends with an unmarked full one).
 SHAPES = {
     "wrapper": ("wrapper",),
-    "wrapper, general block transfer": ("wrapper", "--max-pdu", "100"),
+    "wrapper, general block transfer": ("wrapper", "--max-pdu", "110"),
     "hdlc, one frame": ("hdlc", "--max-info", "2030"),
     "hdlc, segmented": ("hdlc",),
     "hdlc, small segments": ("hdlc", "--max-info", "32"),
-    "hdlc, segmented blocks": ("hdlc", "--max-pdu", "150"),
+    "hdlc, segmented blocks": ("hdlc", "--max-pdu", "160"),
 }
 
 
@@ -32,8 +33,15 @@ def line_of(meter_secrets):
     """Make the `ami decode` line of one push."""
 
     def line(truth, transport):
-        keys = {"keys": meter_secrets} if truth["security"] != "none" else {}
-        return {"id": "x", "hex": truth["hex"], "transport": transport, **keys}
+        keys = {name: meter_secrets[name] for name in ("guek", "gak", "system_title")}
+        if truth["security"] == "encryption":
+            del keys["gak"]  # a meter with a key for authentication must use it
+        return {
+            "id": "x",
+            "hex": truth["hex"],
+            "transport": transport,
+            "keys": keys if truth["security"] != "none" else {},
+        }
 
     return line
 

@@ -75,10 +75,10 @@ def test_hdlc_segments_and_blocks(virtual_meter, gurux_head_end):
 
 @pytest.mark.parametrize("framing", FRAMINGS)
 @pytest.mark.parametrize("auth", ["lls", "hls-gmac"])
-def test_who_has_not_the_secret_reads_nothing(virtual_meter, gurux_head_end, meter_keys_file, tmp_path, framing, auth):
-    wrong = tmp_path / "wrong.json"
-    wrong.touch(mode=0o600)
-    wrong.write_text('{"password": "wrong", "guek": "%s", "gak": "%s"}' % ("FF" * 16, "FF" * 16))
+def test_who_has_not_the_secret_reads_nothing(
+    virtual_meter, gurux_head_end, meter_keys_file, private, tmp_path, framing, auth
+):
+    wrong = private(tmp_path / "wrong.json", {"password": "wrong", "guek": "FF" * 16, "gak": "FF" * 16})
     with virtual_meter(
         *("--listen", "127.0.0.1:0", "--framing", framing, "--auth", auth, "--keys", meter_keys_file)
     ) as ready:
@@ -96,7 +96,8 @@ def _now():
 def _register(obis, instant):
     meter = VirtualMeter(SERIAL, now=lambda: instant)
     (register,) = [each for each in meter.registers() if format_obis(each.logical_name) == obis]
-    return register.read().value, register.scaler, register.unit
+    scaler, unit = register.read(3).value
+    return register.read(2).value, scaler.value, unit.value
 
 
 def _rows(noon):
