@@ -87,7 +87,7 @@ class Aarq:
     """None: no authentication."""
     calling_authentication: bytes | None = field(default=None, repr=False)
     """The password (LLS), or the client's challenge (HLS)."""
-    user_information: bytes = b""
+    user_information: bytes = field(default=b"", repr=False)
     """The InitiateRequest, or its ciphered form."""
     other: tuple[tuple[int, bytes], ...] = ()
     """Further fields: BER tag and contents."""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
-from ami_dlms.apdu.reader import Reader
-from ami_dlms.axdr import write_length
+from ami_dlms.apdu.reader import Reader, octet_string, u16
+from ami_dlms.errors import UsageError
+
+_MAX_WINDOW = 63
 
 
-class GeneralBlockTransfer(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class GeneralBlockTransfer:
     """One block of any APDU."""
 
     last: bool
@@ -20,10 +23,12 @@ class GeneralBlockTransfer(NamedTuple):
     data: bytes
 
     def to_bytes(self) -> bytes:
-        """Write the APDU."""
+        """Encode."""
+        if not 0 <= self.window <= _MAX_WINDOW:
+            raise UsageError(f"a window of {self.window} blocks; 0 to {_MAX_WINDOW} can be written")
         control = (0x80 if self.last else 0) | (0x40 if self.streaming else 0) | self.window
-        numbers = self.block_number.to_bytes(2, "big") + self.block_number_ack.to_bytes(2, "big")
-        return bytes((0xE0, control)) + numbers + write_length(len(self.data)) + self.data
+        head = bytes((0xE0, control)) + u16(self.block_number) + u16(self.block_number_ack)
+        return head + octet_string(self.data)
 
 
 def read_block(reader: Reader) -> GeneralBlockTransfer:

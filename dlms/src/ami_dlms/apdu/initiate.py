@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from enum import IntFlag
-from typing import Final, NamedTuple
+from typing import Final
 
-from ami_dlms.apdu.reader import Reader
-from ami_dlms.axdr import write_length
+from ami_dlms.apdu.reader import Reader, optional, u8, u16
 from ami_dlms.errors import ApduMalformed
 
 _CONFORMANCE_HEAD: Final = (b"\x5f\x1f\x04\x00", b"\x5f\x04\x00")
@@ -45,35 +45,33 @@ class Conformance(IntFlag):
     ACTION = 1 << 0
 
 
-class InitiateRequest(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class InitiateRequest:
     """What a client proposes."""
 
     conformance: Conformance
     client_max_receive_pdu_size: int
     """Octets of an APDU the client takes; 0 without limit."""
-    dedicated_key: bytes | None = None
+    dedicated_key: bytes | None = field(default=None, repr=False)
     response_allowed: bool = True
     quality_of_service: int | None = None
     dlms_version: int = 6
 
     def to_bytes(self) -> bytes:
-        """Write the APDU."""
-        key = b"\x00" if self.dedicated_key is None else b"\x01" + _string(self.dedicated_key)
-        # BOOLEAN DEFAULT TRUE: its absence octet says TRUE.
-        allowed = b"\x00" if self.response_allowed else b"\x01\x00"
-        quality = b"\x00" if self.quality_of_service is None else b"\x01" + _int8(self.quality_of_service)
-        size = self.client_max_receive_pdu_size.to_bytes(2, "big")
-        return b"\x01" + key + allowed + quality + bytes((self.dlms_version,)) + _conformance(self.conformance) + size
-
-    def __repr__(self) -> str:
-        """Leave the dedicated key out."""
+        """Encode."""
         return (
-            f"InitiateRequest(conformance={self.conformance!r}, "
-            f"client_max_receive_pdu_size={self.client_max_receive_pdu_size}, dlms_version={self.dlms_version})"
+            b"\x01"
+            + optional(self.dedicated_key)
+            + (b"\x00" if self.response_allowed else b"\x01\x00")  # BOOLEAN DEFAULT TRUE
+            + _write_quality(self.quality_of_service)
+            + u8(self.dlms_version)
+            + _write_conformance(self.conformance)
+            + u16(self.client_max_receive_pdu_size)
         )
 
 
-class InitiateResponse(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class InitiateResponse:
     """What the server takes of it."""
 
     conformance: Conformance
@@ -83,21 +81,22 @@ class InitiateResponse(NamedTuple):
     vaa_name: int = LN_NAME
 
     def to_bytes(self) -> bytes:
-        """Write the APDU."""
-        quality = b"\x00" if self.quality_of_service is None else b"\x01" + _int8(self.quality_of_service)
-        size = self.server_max_receive_pdu_size.to_bytes(2, "big") + self.vaa_name.to_bytes(2, "big")
-        return b"\x08" + quality + bytes((self.dlms_version,)) + _conformance(self.conformance) + size
+        """Encode."""
+        return (
+            b"\x08"
+            + _write_quality(self.quality_of_service)
+            + u8(self.dlms_version)
+            + _write_conformance(self.conformance)
+            + u16(self.server_max_receive_pdu_size)
+            + u16(self.vaa_name)
+        )
 
 
-def _string(octets: bytes) -> bytes:
-    return write_length(len(octets)) + octets
+def _write_quality(quality: int | None) -> bytes:
+    return b"\x00" if quality is None else b"\x01" + u8(quality & 0xFF)
 
 
-def _int8(value: int) -> bytes:
-    return value.to_bytes(1, "big", signed=True)
-
-
-def _conformance(value: Conformance) -> bytes:
+def _write_conformance(value: Conformance) -> bytes:
     return _CONFORMANCE_HEAD[0] + int(value).to_bytes(3, "big")
 
 
