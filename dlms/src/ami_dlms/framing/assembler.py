@@ -72,7 +72,7 @@ class Assembler:
         self._current: Framing | None = None
         self._checked_seen = False
         self._boundary = 0
-        self._shared_flag = exchange
+        self._shared_flag = exchange and framing is Framing.HDLC  # a record may begin behind the previous one's flag
         self._barrier = 0
         self._previous: tuple[int, bytes] | None = None
         self._tail: int | None = None
@@ -99,7 +99,7 @@ class Assembler:
         """End the message in the making, as the link is idle or closed; None if there is nothing.
 
         It is incomplete, unless only the end of the link showed that what had looked like the start of a longer frame
-        was noise before a whole one.
+        was noise before a whole one. It may hold up to twice `max_message` octets.
         """
         messages, harmless = self._finish()
         return merged(messages, self._fixed, harmless=harmless) if messages else None

@@ -274,3 +274,13 @@ def test_addresses():
     for wrong in ((128, None, 1), (1, 1 << 14, None), (1, 5, 1), (-1, None, None)):
         with pytest.raises(UsageError):
             hdlc.address(wrong[0], wrong[1], size=wrong[2])
+
+
+def test_octets_without_framing_are_one_apdu_whatever_they_look_like():
+    frame_like = hdlc.HdlcFrame(CLIENT, METER, 0x13, LLC + NOTIFICATION).to_bytes()[1:]
+
+    assert unframe(frame_like, Framing.NONE).apdus == (frame_like,)
+    assert not unframe(frame_like, Framing.WRAPPER).apdus
+    assert unframe(frame_like, Framing.HDLC).apdus == (NOTIFICATION,)
+    messages, rest = listen(LLC, NOTIFICATION, framing=Framing.NONE)
+    assert (messages, rest.apdus, rest.complete) == ([], (NOTIFICATION,), True)
