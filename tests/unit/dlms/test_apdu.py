@@ -174,7 +174,7 @@ SHORT = {ExceptionResponse}
 """A shorter one may be whole: not every meter sends the counter."""
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.sampled_from([0x01, 0x08, 0x0E, 0x0F, *range(0x60, 0x64), 0x21, *range(0xC0, 0xE2)]), st.binary(max_size=120))
 def test_noise_is_an_apdu_or_a_received_error(tag, noise):
     try:

@@ -11,6 +11,8 @@ from ami_dlms.errors import DataMalformed, UsageError
 
 pytestmark = pytest.mark.unit
 
+YEARS = datetime(1990, 1, 1), datetime(2099, 1, 1)  # noqa: DTZ001  the offset is drawn apart
+
 
 @given(st.binary(min_size=12, max_size=12))
 def test_twelve_octets_come_out_as_they_went_in(octets):
@@ -18,7 +20,7 @@ def test_twelve_octets_come_out_as_they_went_in(octets):
 
 
 @given(
-    st.datetimes(min_value=datetime(1990, 1, 1), max_value=datetime(2099, 1, 1)),
+    st.datetimes(*YEARS),
     st.integers(-720, 840),
 )
 def test_an_aware_datetime_is_the_same_instant_again(moment, minutes):
@@ -40,7 +42,7 @@ def test_the_deviation_leads_from_local_time_to_utc_unless_the_maker_inverts_it(
 def test_wildcards():
     clear = CosemDateTime.from_bytes(bytes.fromhex("07E80101FF0C00FFFF8000FF"))
     assert (clear.second, clear.hundredths, clear.deviation, clear.status) == (None, None, None, None)
-    assert clear.local() == datetime(2024, 1, 1, 12)
+    assert clear.local().isoformat() == "2024-01-01T12:00:00"
     assert clear.utc() is None
     assert clear.daylight_saving is None
     assert CosemDateTime.from_bytes(b"\xff" * 12).local() is None
