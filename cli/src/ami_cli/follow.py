@@ -72,14 +72,14 @@ class Follower:
         while True:
             try:
                 low, high = self._consumer.get_watermark_offsets(partition, _TIMEOUT_S)
-            except KafkaException as error:
-                if not error.args[0].retriable() and error.args[0].code() not in _PASSING:
+                return low, high  # noqa: TRY300 - the only way out of the loop
+            except KafkaException as error:  # noqa: PERF203 - tried again
+                cause = error.args[0]
+                if not cause.retriable() and cause.code() not in _PASSING:
                     raise
                 if time.monotonic() > deadline:
-                    raise KafkaUnavailable.at(self._bootstrap, error.args[0].str()) from None
+                    raise KafkaUnavailable.at(self._bootstrap, cause.str()) from None
                 time.sleep(0.1)
-            else:
-                return low, high
 
     def _on_error(self, error: KafkaError) -> None:
         if error.code() == KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001 - the client's public name for it

@@ -26,6 +26,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def run(arguments: list[str]) -> int:
     """Run the command; return its exit code."""
+    return int(_run(arguments))
+
+
+def _run(arguments: list[str]) -> int:
     try:
         result = app(args=arguments, prog_name="ami", standalone_mode=False)
     except BrokenPipeError:

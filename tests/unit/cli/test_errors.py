@@ -11,8 +11,6 @@ from ami_cli.main import run
 
 pytestmark = pytest.mark.unit
 
-NO_KAFKA = ["--bootstrap", "127.0.0.1:1"]
-
 
 @pytest.fixture
 def failing(capsys):
@@ -38,17 +36,13 @@ def failing(capsys):
         (["tail"], ExitCode.USAGE, "Missing argument"),
         (["tail", "bogus"], ExitCode.USAGE, "no topic called 'bogus'"),
         (["tail", "raw", "--from", "middle"], ExitCode.USAGE, "middle"),
-        (["tail", "raw", *NO_KAFKA], ExitCode.KAFKA, "no Kafka answers at 127.0.0.1:1"),
-        (["topics", "apply", *NO_KAFKA], ExitCode.KAFKA, "ami kafka start"),
         (["topics", "apply", "--file", "/nonexistent/topics.yaml"], ExitCode.CONFIG, "/nonexistent/topics.yaml"),
         (["kafka", "start", "--nodes", "2"], ExitCode.USAGE, "1 node or 3"),
         (["collect", "--config", "/nonexistent/agent.yaml"], ExitCode.CONFIG, "/nonexistent/agent.yaml"),
         (["send", "/nonexistent/frames.hex"], ExitCode.DATA, "/nonexistent/frames.hex"),
         (["ping", "http://meter"], ExitCode.USAGE, "no endpoint"),
-        (["ping", "tcp://127.0.0.1:1"], ExitCode.METER, "Connection Refused"),
         (["read", "tcp://127.0.0.1:1"], ExitCode.USAGE, "nothing to read"),
         (["read", "tcp://127.0.0.1:1", "1.2.3"], ExitCode.USAGE, "'1.2.3' names no object"),
-        (["read", "tcp://127.0.0.1:1", "1.0.1.8.0.255"], ExitCode.METER, "Connection Refused"),
         (["read", "tcp://127.0.0.1:1", "1.0.1.8.0.255", "--auth", "lls"], ExitCode.MISSING, "needs password"),
         (["read", "tcp://127.0.0.1:1", "1.0.1.8.0.255", "--server", "x"], ExitCode.USAGE, "no address"),
         (["read", "tcp://127.0.0.1:1", "--profile", "1.0.99.1.0.255"], ExitCode.USAGE, "--from"),
@@ -57,8 +51,7 @@ def failing(capsys):
             ExitCode.CONFIG,
             "/nonexistent/secrets.json",
         ),
-        (["normalize", *NO_KAFKA], ExitCode.KAFKA, "no Kafka answers at 127.0.0.1:1"),
-        (["normalize", *NO_KAFKA, "--keys", "/nonexistent/keys.json"], ExitCode.MISSING, "/nonexistent/keys.json"),
+        (["normalize", "--keys", "/nonexistent/keys.json"], ExitCode.CONFIG, "/nonexistent/keys.json"),
         (["decode"], ExitCode.USAGE, "nothing to decode"),
         (["decode", "/nonexistent/frames.hex"], ExitCode.MISSING, "/nonexistent/frames.hex"),
         (["decode", "--jsonl", "/nonexistent/frames.jsonl"], ExitCode.MISSING, "/nonexistent/frames.jsonl"),
@@ -113,9 +106,9 @@ class Nothing:
 sys.meta_path.insert(0, Nothing())
 from ami_cli.main import run
 codes = [run(["--help"])]
-for arguments in (["kafka", "status"], ["topics", "apply"], ["collect"], ["normalize"], ["decode", "00"], ["demo"],
-                  ["read", "tcp://127.0.0.1:1", "1.0.1.8.0.255"], ["send", "x"], ["tail", "raw"], ["simulate", "meter"]):
-    codes.append(run(arguments))
+for words in ("kafka status", "topics apply", "collect", "normalize", "decode 00", "demo", "send x", "tail raw",
+              "read tcp://127.0.0.1:1 1.0.1.8.0.255", "simulate meter"):
+    codes.append(run(words.split()))
 print(codes)
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

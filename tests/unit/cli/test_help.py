@@ -7,8 +7,8 @@ from ami_cli.main import run
 pytestmark = pytest.mark.unit
 
 VERBS = [
-    "demo", "doctor", "read", "ping", "send", "simulate", "simulate meter", "collect", "normalize", "kafka", "kafka start",
-    "kafka stop", "kafka status", "topics", "topics apply", "tail", "decode",
+    "demo", "doctor", "read", "ping", "send", "simulate", "simulate meter", "collect", "normalize", "kafka",
+    "kafka start", "kafka stop", "kafka status", "topics", "topics apply", "tail", "decode",
 ]  # fmt: skip
 
 

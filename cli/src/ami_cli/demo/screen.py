@@ -68,9 +68,8 @@ class Screen:
         if key in self._told:
             return
         self._told.add(key)
-        meaning = f"{row.meaning} (profile)" if row.profile else row.meaning
         self._console.print(
-            f"{_name(row.meter):<10} {row.obis:<16} {meaning:<44} {row.value or '-':>16} {row.unit or '':<5} "
+            f"{_name(row.meter):<10} {row.obis:<16} {_meaning(row):<46} {row.value or '-':>16} {row.unit or '':<5} "
             f"{row.at:%H:%M:%S}Z  {row.protection}",
             markup=False,
             soft_wrap=True,
@@ -93,7 +92,7 @@ class Screen:
 
     def _columns(self) -> Table:
         wide = self._console.width >= _WIDE
-        drawn = table("meter", "OBIS", "meaning", "value>", "unit", "time (UTC)", "protection")
+        drawn = table("meter", "OBIS", "meaning", "value>", "unit", "UTC", "protection")
         for column, width in zip(drawn.columns, (14, 14, 30, 14, 4, 8, 23 if wide else 10), strict=True):
             column.no_wrap = True
             column.overflow = "ellipsis"
@@ -108,12 +107,16 @@ class Screen:
         return [
             Text(name, style="cyan"),
             Text(row.obis),
-            Text(f"{row.meaning} (profile)" if row.profile else row.meaning, style="dim"),
+            Text(_meaning(row), style="dim"),
             Text("-" if row.value is None else row.value, style="bold bright_white" if fresh else "bold"),
             Text(row.unit or ""),
             Text(f"{row.at:%H:%M:%S}", style="" if fresh else "dim"),
             Text(row.protection, style="green" if secure else "dim"),
         ]
+
+
+def _meaning(row: Row) -> str:
+    return f"{row.meaning}, load profile" if row.profile else row.meaning
 
 
 def _name(meter_id: str) -> str:

@@ -28,9 +28,11 @@ class MeterTally:
     latest: dict[tuple[str, str], Row] = field(default_factory=dict)
 
     def shown(self, count: int) -> list[Row]:
-        """Return the rows to show: single values in a stable order, well-known objects first, then profile columns."""
+        """Return the rows to show, in a stable order: well-known objects first, and a profile's column last, if any."""
         ordered = sorted(self.latest.values(), key=_rank)
-        return ordered[:count]
+        singles = [row for row in ordered if not row.profile]
+        columns = [row for row in ordered if row.profile][: int(count > 2)]
+        return singles[: count - len(columns)] + columns
 
 
 @dataclass(slots=True)

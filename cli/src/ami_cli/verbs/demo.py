@@ -21,7 +21,7 @@ def demo(
             help="Kafka to use. Without it the demo starts one of its own, and stops it at the end.",
         ),
     ] = None,
-    duration: Annotated[float, typer.Option(min=1.0, metavar="SECONDS", help="How long to show readings.")] = 15.0,
+    duration: Annotated[float, typer.Option(min=1.0, metavar="SECONDS", help="How long to show readings.")] = 12.0,
     state: Annotated[
         Path | None, typer.Option("--state", metavar="FOLDER", help="Default: demo in the state directory.")
     ] = None,

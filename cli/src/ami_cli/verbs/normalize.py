@@ -36,11 +36,11 @@ def normalize(
 ) -> None:
     """Turn raw records into readings, events, dead letters and parked records, exactly once.
 
-    Logs to stderr. Start as many as there is work; SIGTERM and Ctrl-C end one cleanly, SIGKILL loses and doubles nothing.
+    Logs to stderr. Start as many as there is work for; SIGTERM and Ctrl-C end one cleanly, SIGKILL loses nothing.
     """
     from ami_cli.logs import LoopLog, log_to_stderr
     from ami_kafka.check import check
-    from ami_normalize.service import DEFAULT_GROUP, Settings, run
+    from ami_normalize.service import DEFAULT_GROUP, Processor, Settings, run
     from ami_schemas import topics
 
     log = log_to_stderr("normalize")
@@ -53,6 +53,7 @@ def normalize(
         default_zone=default_zone,
         instance_id=instance_id,
     )
+    Processor(settings)  # refuses keys, mappings and zones that cannot be used, before Kafka is asked
     needed = (topics.RAW, topics.READINGS, topics.EVENTS, topics.DEAD_LETTERS, topics.PARKED, topics.LEDGER)
     check(settings.bootstrap, topics=needed)
     stop = threading.Event()

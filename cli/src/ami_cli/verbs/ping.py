@@ -1,4 +1,4 @@
-"""`ami ping`: does a meter answer, and who is it?"""
+"""`ami ping`: whether a meter answers, and who it is."""
 
 from __future__ import annotations
 

@@ -1,0 +1,164 @@
+"""`ami read` and `ami ping` against virtual meters, as its machine interface promises."""
+
+import asyncio
+import json
+import threading
+from datetime import datetime, timedelta
+
+import pytest
+
+from ami_cli.errors import ExitCode
+from ami_cli.main import run
+from ami_dlms.framing import Framing
+from ami_dlms.security import Keys
+from ami_dlms.server import Authentication, ServerSettings
+from ami_simulator.meter import VirtualMeter
+from ami_simulator.server import MeterServer
+
+pytestmark = pytest.mark.wire
+
+KEYS = {"guek": "000102030405060708090a0b0c0d0e0f", "gak": "d0d1d2d3d4d5d6d7d8d9dadbdcdddedf"}
+SECRETS = {**KEYS, "client_system_title": "414d490000000001", "password": "right"}
+ENERGY, VOLTAGE, PROFILE = "1.0.1.8.0.255", "1.0.32.7.0.255", "1.0.99.1.0.255"
+
+
+@pytest.fixture(scope="module")
+def meters():
+    """Addresses of virtual meters by kind, served by a thread of their own."""
+    keys = Keys(bytes.fromhex(KEYS["guek"]), bytes.fromhex(KEYS["gak"]))
+    kinds = {
+        "none": ("tcp", Framing.WRAPPER, Authentication.NONE, {}),
+        "lls": ("hdlc+tcp", Framing.HDLC, Authentication.LLS, {"password": b"right"}),
+        "hls-gmac": ("tcp", Framing.WRAPPER, Authentication.HLS_GMAC, {"keys": keys}),
+    }
+    addresses, ready, stop = {}, threading.Event(), None
+
+    async def serve():
+        nonlocal stop
+        stop = asyncio.Event()
+        servers = []
+        for serial, (kind, (scheme, framing, authentication, more)) in enumerate(kinds.items(), 1):
+            meter = VirtualMeter(serial)
+            settings = ServerSettings(
+                framing=framing, authentication=authentication, system_title=meter.system_title, **more
+            )
+            server = MeterServer(meter, settings, "127.0.0.1", 0)
+            await server.__aenter__()
+            servers.append(server)
+            addresses[kind] = "{}://{}:{}".format(scheme, *server.address)
+        ready.set()
+        await stop.wait()
+        for server in servers:
+            await server.__aexit__(None, None, None)
+
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=lambda: loop.run_until_complete(serve()))
+    thread.start()
+    assert ready.wait(30)
+    yield addresses
+    loop.call_soon_threadsafe(stop.set)
+    thread.join(30)
+    loop.close()
+
+
+@pytest.fixture
+def secrets(tmp_path, monkeypatch):
+    monkeypatch.setenv("AMI_STATE", str(tmp_path))
+    path = tmp_path / "secrets.json"
+    path.write_text(json.dumps(SECRETS))
+    path.chmod(0o600)
+    return path
+
+
+@pytest.fixture
+def objects(capsys):
+    def read(*arguments):
+        code = run([*map(str, arguments), "--json"])
+        captured = capsys.readouterr()
+        assert code == 0, captured.err
+        assert captured.err == ""
+        return [json.loads(line) for line in captured.out.splitlines()]
+
+    return read
+
+
+@pytest.mark.parametrize("kind", ["none", "lls", "hls-gmac"])
+def test_values_come_in_the_order_asked(meters, secrets, objects, kind):
+    client = 16 if kind == "none" else 1
+    found = objects(
+        "read", meters[kind], f"3:{ENERGY}", VOLTAGE, f"3:{ENERGY}:2",
+        "--auth", kind, "--client", client, "--server", 1, "--secrets", secrets,
+    )  # fmt: skip
+
+    assert [(one["obis"], one["unit"]) for one in found] == [(ENERGY, "Wh"), (VOLTAGE, "V"), (ENERGY, "Wh")]
+    assert all(isinstance(one["value"], str) and float(one["value"]) > 0 for one in found)
+    assert set(found[0]) == {"obis", "value", "unit", "measured_at", "reading_type", "quality"}
+
+
+@pytest.mark.parametrize("kind", ["none", "hls-gmac"])
+def test_a_profile_is_an_object_a_column_with_both_ends_inclusive(meters, secrets, objects, kind):
+    last = datetime.now().astimezone().replace(minute=0, second=0, microsecond=0)
+    first = last - timedelta(hours=2)
+    found = objects(
+        "read", meters[kind], "--profile", PROFILE, "--from", first.isoformat(), "--to", last.isoformat(),
+        "--auth", kind, "--client", 16 if kind == "none" else 1, "--secrets", secrets,
+    )  # fmt: skip
+    energy = next(one for one in found if one["obis"] == ENERGY)
+
+    assert {one["profile"] for one in found} == {PROFILE}
+    assert (energy["unit"], energy["period_s"], len(energy["values"])) == ("Wh", 900, 9)
+    assert datetime.fromisoformat(energy["start"].replace("Z", "+00:00")) == first - timedelta(minutes=15)
+
+
+def test_a_table_is_for_people(meters, secrets, capsys):
+    assert run(["read", meters["none"], ENERGY]) == 0
+    assert "Active energy import" in capsys.readouterr().out
+
+
+def test_ping_names_the_meter(meters, secrets, objects):
+    (found,) = objects("ping", meters["none"])
+
+    assert found["logical_device_name"] == "AMV0000000000001"
+
+
+@pytest.mark.parametrize(
+    ("kind", "more", "code"),
+    [
+        ("none", ["1.0.99.99.99.255"], ExitCode.DATA),
+        ("none", ["3:1.0.99.99.99.255"], ExitCode.DATA),
+        (
+            "none",
+            ["--profile", ENERGY, "--from", "2026-01-01T00:00:00Z", "--to", "2026-01-02T00:00:00Z"],
+            ExitCode.DATA,
+        ),
+        ("lls", [ENERGY, "--auth", "none", "--client", "1"], ExitCode.REFUSED),
+        ("hls-gmac", [ENERGY, "--auth", "none", "--client", "1"], ExitCode.REFUSED),
+    ],
+)
+def test_a_refusal_is_a_sentence_and_nothing_on_stdout(meters, secrets, capsys, kind, more, code):
+    got = run(["read", meters[kind], *more, "--json", "--timeout", "10"])
+    captured = capsys.readouterr()
+
+    assert got == code, captured.err
+    assert captured.out == ""
+    assert captured.err.startswith("error: ")
+    assert len(captured.err.splitlines()) <= 2
+
+
+def test_a_wrong_password_is_refused(meters, secrets, capsys):
+    secrets.write_text(json.dumps({"password": "wrong"}))
+    got = run(["read", meters["lls"], ENERGY, "--auth", "lls", "--client", "1", "--secrets", str(secrets)])
+    captured = capsys.readouterr()
+
+    assert got == ExitCode.REFUSED
+    assert "wrong" not in captured.out + captured.err.replace("wrong-", "")
+
+
+def test_a_wrong_key_is_refused(meters, secrets, capsys):
+    secrets.write_text(json.dumps({**SECRETS, "gak": "00" * 16}))
+    got = run(["read", meters["hls-gmac"], ENERGY, "--auth", "hls-gmac", "--client", "1", "--secrets", str(secrets),
+               "--timeout", "10"])  # fmt: skip
+    captured = capsys.readouterr()
+
+    assert got in {ExitCode.REFUSED, ExitCode.METER}, captured.err
+    assert captured.out == ""
