@@ -138,11 +138,23 @@ def wait_until(condition, seconds, *copiers):
 
 
 @pytest.fixture
-def space(kafka_bootstrap):
-    made = Space(kafka_bootstrap)
-    yield made
-    for copier in made.copiers:
-        copier.finish(signal.SIGKILL)
+def make_space():
+    """Give a function that makes topics of their own on a Kafka; copiers in them end with the test."""
+    made = []
+
+    def make(bootstrap):
+        made.append(Space(bootstrap))
+        return made[-1]
+
+    yield make
+    for each in made:
+        for copier in each.copiers:
+            copier.finish(signal.SIGKILL)
+
+
+@pytest.fixture
+def space(make_space, kafka_bootstrap):
+    return make_space(kafka_bootstrap)
 
 
 @pytest.fixture(name="wait_until")

@@ -159,7 +159,7 @@ def test_a_record_too_large_for_its_topic_does_not_stop_the_line(space):
     assert EventKind.OVERSIZE in kinds(events)
 
 
-def test_a_record_the_broker_finds_too_large_does_not_stop_the_line(space):
+def test_a_record_the_broker_finds_too_large_does_not_stop_the_line(space, wait_until):
     """The topic's limit is lowered under a running loop."""
     space.fill(40)
     space.fill(1, size=50_000)
@@ -169,14 +169,16 @@ def test_a_record_the_broker_finds_too_large_does_not_stop_the_line(space):
         return [output._replace(value=random.Random(1).randbytes(len(output.value))) for output in outputs]
 
     lowered = []
+    admin = clients.admin(space.bootstrap)
 
     def lower_the_limit(event):
         if event.kind is EventKind.COMMITTED and not lowered:
             lowered.append(True)
             entry = ConfigEntry("max.message.bytes", "20000", incremental_operation=AlterConfigOpType.SET)
             resource = ConfigResource("topic", space.out, incremental_configs=[entry])
-            for future in clients.admin(space.bootstrap).incremental_alter_configs([resource]).values():
+            for future in admin.incremental_alter_configs([resource]).values():
                 future.result()
+            wait_until(lambda: topics.limits(space.bootstrap, [space.out]) == {space.out: 20_000}, 30)
             space.fill(1, size=50_000)
 
     class Tee(list):

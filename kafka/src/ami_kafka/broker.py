@@ -33,7 +33,7 @@ from ami_kafka.state import state_dir as default_state_dir
 Progress = Callable[[str, float], None]
 """Told the phase (`java`, `jars`, `format`, `start`, `ready`) and the fraction of it that is done, 0 to 1."""
 
-_READY_WITHIN_S = 90.0
+_READY_WITHIN_S = 180.0
 
 
 class NodeStatus(NamedTuple):
