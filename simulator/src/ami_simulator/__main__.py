@@ -61,15 +61,13 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
-async def run(
-    arguments: argparse.Namespace, ready: asyncio.Event | None = None, stop: asyncio.Event | None = None
-) -> None:
-    """Run the meter until `stop`, or SIGINT or SIGTERM; say on stdout in one line when it is ready."""
+async def run(arguments: argparse.Namespace) -> None:
+    """Run the meter until SIGINT or SIGTERM; say on stdout in one line when it is ready."""
     secrets = read_keys(arguments.keys)
     title = bytes.fromhex(arguments.system_title) if arguments.system_title else secrets.system_title
     policy = Protection(arguments.policy)
     meter = VirtualMeter(arguments.serial, seed=arguments.seed, system_title=title, policy=POLICY[policy])
-    stop = stop or _stop_on_signals()
+    stop = _stop_on_signals()
     said: dict[str, object] = {"serial": arguments.serial, "system_title": meter.system_title.hex()}
     async with contextlib.AsyncExitStack() as stack:
         if arguments.listen:
@@ -88,8 +86,6 @@ async def run(
         pushing = _pusher(arguments, meter, secrets)
         sys.stdout.write(json.dumps(said) + "\n")
         sys.stdout.flush()
-        if ready:
-            ready.set()
         await (pushing.run(stop) if pushing else stop.wait())
 
 

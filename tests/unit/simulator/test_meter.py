@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -58,7 +59,7 @@ def test_the_load_profile_ends_at_the_last_full_quarter_of_an_hour() -> None:
 
     assert len(rows) == CAPACITY
     assert stamps[-1] == datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
-    assert {later - earlier for earlier, later in zip(stamps, stamps[1:], strict=False)} == {timedelta(minutes=15)}
+    assert {later - earlier for earlier, later in itertools.pairwise(stamps)} == {timedelta(minutes=15)}
 
 
 def test_the_load_profile_holds_the_registers_of_its_times() -> None:

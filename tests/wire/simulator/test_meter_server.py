@@ -13,7 +13,17 @@ import pytest
 from ami_dlms.apdu import CosemAttribute, DataNotification, GeneralGloCiphering
 from ami_dlms.apdu import decode as decode_apdu
 from ami_dlms.axdr import Tag
-from ami_dlms.client import Answer, Associated, Authentication, Client, ClientSettings, Refused, Released, Send
+from ami_dlms.client import (
+    Answer,
+    Associated,
+    Authentication,
+    Client,
+    ClientSettings,
+    ClientState,
+    Refused,
+    Released,
+    Send,
+)
 from ami_dlms.framing import Assembler, Framing
 from ami_dlms.security import Keys, MemoryCounter, Protection
 from ami_dlms.selective import entry_descriptor
@@ -127,8 +137,10 @@ async def test_stopping_ends_open_connections() -> None:
     async with MeterServer(meter, settings_of(meter, Authentication.NONE, Framing.WRAPPER)) as server:
         _, port = server.address
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        while not server._connections:
-            await asyncio.sleep(0)
+        client = Client(ClientSettings())
+        writer.write(client.associate())
+        client.receive(await reader.read(4096))  # so the connection is served
+        assert client.state is ClientState.READY
     assert await reader.read() == b""
     writer.close()
     await writer.wait_closed()

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 from ami_dlms.apdu import DataAccessResult, SelectiveAccess
 from ami_dlms.axdr import Data, Tag
 from ami_dlms.cosem_time import CosemDateTime
-from ami_dlms.errors import DlmsError
 from ami_dlms.selective import CLOCK_CLASS, RANGE, CaptureObject
 
 Row = Sequence[Data]
@@ -78,15 +78,18 @@ def _time_window(low: Data, high: Data) -> Callable[[Data], bool]:
     return within
 
 
-def _not_after(first: CosemDateTime, second: CosemDateTime) -> bool:
+class _Time(NamedTuple):
+    """A date-time as instant and as local time; None where that is not specified."""
+
+    utc: datetime | None
+    local: datetime | None
+
+
+def _not_after(first: _Time, second: _Time) -> bool:
     """Compare instants where both offsets are known, else local times; what is not specified bounds nothing."""
-    one: datetime | None
-    two: datetime | None
-    if first.deviation is not None and second.deviation is not None:
-        one, two = first.utc(), second.utc()
-    else:
-        one, two = first.local(), second.local()
-    return one is None or two is None or one <= two
+    if first.utc is not None and second.utc is not None:
+        return first.utc <= second.utc
+    return first.local is None or second.local is None or first.local <= second.local
 
 
 def _number_window(low: Data, high: Data) -> Callable[[Data], bool]:
@@ -94,13 +97,16 @@ def _number_window(low: Data, high: Data) -> Callable[[Data], bool]:
     return lambda value: value.tag in NUMBERS and bool(begin <= value.value <= end)
 
 
-def _time(value: Data) -> CosemDateTime:
+def _time(value: Data) -> _Time:
     if value.tag not in (Tag.OCTET_STRING, Tag.DATE_TIME) or len(value.value) != DATE_TIME_LENGTH:
         raise SelectionRefused(DataAccessResult.TYPE_UNMATCHED)
-    try:
-        return CosemDateTime.from_bytes(value.value)
-    except DlmsError:
-        raise SelectionRefused(DataAccessResult.TYPE_UNMATCHED) from None
+    return _times(value.value)
+
+
+@lru_cache(maxsize=8192)  # a range is looked for in the same stamps again and again
+def _times(octets: bytes) -> _Time:
+    stamp = CosemDateTime.from_bytes(octets)
+    return _Time(stamp.utc(), stamp.local())
 
 
 def _number(value: Data) -> Any:

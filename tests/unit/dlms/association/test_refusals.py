@@ -115,26 +115,26 @@ def test_a_meter_that_does_not_know_the_keys_is_refused_by_the_client(converse, 
     assert isinstance(refused(talk), AuthenticationFailed)
 
 
-def aare(**change) -> bytes:
+def response_apdu(**change) -> bytes:
     fields = {"result": 0, "user_information": InitiateResponse(CLIENT_CONFORMANCE, 500).to_bytes(), **change}
     return wrapper.encode(Aare(**fields).to_bytes(), 1, 16)
 
 
-def test_an_aare_without_context_and_mechanism_is_taken() -> None:
+def test_a_response_without_context_and_mechanism_is_taken() -> None:
     client = Client(ClientSettings(authentication=LLS, password=b"1"))
     client.associate()
 
-    (event,) = client.receive(aare(application_context=None))
+    (event,) = client.receive(response_apdu(application_context=None))
 
     assert isinstance(event, Associated)
     assert event.max_pdu == 500
 
 
-def test_an_aare_without_initiate_response_is_taken() -> None:
+def test_a_response_without_initiate_response_is_taken() -> None:
     client = Client(ClientSettings())
     client.associate()
 
-    (event,) = client.receive(aare(user_information=b""))
+    (event,) = client.receive(response_apdu(user_information=b""))
 
     assert event.conformance == CLIENT_CONFORMANCE
 
@@ -143,7 +143,7 @@ def test_the_reason_of_a_confirmed_service_error_is_told() -> None:
     client = Client(ClientSettings())
     client.associate()
 
-    (event,) = client.receive(aare(result=1, diagnostic=1, user_information=bytes.fromhex("0e010601")))
+    (event,) = client.receive(response_apdu(result=1, diagnostic=1, user_information=bytes.fromhex("0e010601")))
 
     assert "version" in str(event.error)
 
@@ -158,7 +158,7 @@ def test_hls_needs_a_challenge_of_another(change, replaced) -> None:
     client = Client(settings, MemoryCounter())
     client.associate()
 
-    (event,) = client.receive(aare(**change))
+    (event,) = client.receive(response_apdu(**change))
 
     assert isinstance(event.error, AuthenticationFailed)
 
@@ -170,18 +170,19 @@ def test_our_challenge_sent_back_is_no_challenge(replaced) -> None:
     client = Client(settings, MemoryCounter(), random=lambda length: b"c" * length)
     client.associate()
 
-    (event,) = client.receive(aare(responding_ap_title=b"AMV\0\0\0\0\2", responding_authentication=b"c" * 16))
+    (event,) = client.receive(response_apdu(responding_ap_title=b"AMV\0\0\0\0\2", responding_authentication=b"c" * 16))
 
     assert isinstance(event.error, AuthenticationFailed)
 
 
 @pytest.mark.parametrize(
-    "answer", [Rlre(0).to_bytes(), Rlre(None).to_bytes(), ExceptionResponse(1, 1).to_bytes(), aare()[8:], b"\x63\x00"]
+    "answer",
+    [Rlre(0).to_bytes(), Rlre(None).to_bytes(), ExceptionResponse(1, 1).to_bytes(), response_apdu()[8:], b"\x63\x00"],
 )
 def test_whatever_answers_a_release_releases(answer) -> None:
     client = Client(ClientSettings())
     client.associate()
-    client.receive(aare())
+    client.receive(response_apdu())
     client.release()
 
     assert client.receive(wrapper.encode(answer, 1, 16)) == [Released()]
@@ -190,7 +191,7 @@ def test_whatever_answers_a_release_releases(answer) -> None:
 def test_a_release_that_nothing_answers_is_one() -> None:
     client = Client(ClientSettings())
     client.associate()
-    client.receive(aare())
+    client.receive(response_apdu())
     client.release()
 
     assert client.timeout() == [Released()]
