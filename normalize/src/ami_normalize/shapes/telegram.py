@@ -10,6 +10,7 @@ r"""DSMR P1 telegrams: the text of a consumer port (IEC 62056-21 mode D), with o
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple
 
@@ -17,8 +18,10 @@ from ami_dlms.obis import format_obis, parse_obis
 from ami_normalize.instants import Instant
 from ami_normalize.model import Reading
 from ami_normalize.numbers import Exact, Value, parse_decimal
+from ami_normalize.quality import Quality
 from ami_normalize.shapes import objects
 from ami_schemas import units
+from ami_schemas.meanings import meaning
 
 _LINE = re.compile(r"(\d{1,3}-\d{1,3}:\d{1,3}\.\d{1,3}\.\d{1,3}(?:[*.]\d{1,3})?)((?:\([^()]*\))+)")
 _GROUP = re.compile(r"\(([^()]*)\)")
@@ -27,6 +30,8 @@ _PREFIXES = {"k": 3, "M": 6}
 _MOST_LINES = 1000
 _HEX_NAMES = re.compile(r"0\.\d+\.(?:42\.0\.0|96\.1\.\d+|96\.13\.\d+)\.\d+")
 """Codes whose value is text written in hex."""
+_COUNTS = re.compile(r"1\.\d+\.(?!0\.)\d+\.\d+\.\d+\.\d+|0\.\d+\.(?:17\.0|96\.3|96\.7)\.\d+\.\d+")
+"""Codes whose value is a number, also without a unit."""
 
 
 class Telegram(NamedTuple):
@@ -77,8 +82,7 @@ def read(octets: bytes) -> Telegram | None:
         if objects.is_clock(reading.obis):
             time = reading.at
         readings.append(reading)
-    at = time
-    placed = tuple(r if r.at is not None else Reading(r.obis, r.value, r.unit, r.attribute, at) for r in readings)
+    placed = tuple(r if r.at is not None else replace(r, at=time) for r in readings)
     return Telegram(lines[0][1:].strip(), placed, time, skipped)
 
 
@@ -106,6 +110,12 @@ def _reading(obis: str, groups: list[str]) -> Reading | None:
             scale = exact.scale + power
             return Reading(obis, Exact(exact.mantissa, scale), code, at=at)
         return Reading(obis, text, units.NOT_STATED, at=at)
+    exact = parse_decimal(text) if _COUNTS.fullmatch(obis) else None
+    if exact is not None:
+        known = meaning(obis)
+        counts = known is None or not known.units or units.UNITLESS in known.units
+        quality = () if counts else (Quality.SCALER_UNKNOWN,)
+        return Reading(obis, exact, units.UNITLESS if counts else units.NOT_STATED, at=at, quality=quality)
     return Reading(obis, _plain(obis, text), units.UNITLESS, at=at)
 
 
@@ -123,6 +133,7 @@ def _plain(obis: str, text: str) -> Value:
 
 def _unit(symbol: str) -> tuple[int | None, int]:
     """Return the code of a unit and the power of ten of its prefix."""
+    symbol = symbol.replace("VAr", "var")
     code = units.code(symbol)
     if code is not None:
         return code, 0
