@@ -53,7 +53,7 @@ def nothing_left(folder):
 
 
 def environment():
-    return {name: value for name, value in os.environ.items() if name not in {"COLUMNS", "LINES"}}
+    return {name: value for name, value in os.environ.items() if name not in {"COLUMNS", "LINES", "KAFKA_BOOTSTRAP"}}
 
 
 def test_readings_of_every_meter_arrive(tmp_path):
@@ -94,8 +94,7 @@ def test_an_existing_kafka_is_used(tmp_path, own_kafka):
 def test_ctrl_c_leaves_nothing_running(tmp_path):
     pid, terminal = pty.fork()
     if pid == 0:
-        os.environ.pop("COLUMNS", None)
-        os.execv(sys.executable, demo(tmp_path))
+        os.execve(sys.executable, demo(tmp_path), environment())
     shown = b""
     try:
         deadline = time.monotonic() + WITHIN_S
@@ -118,7 +117,9 @@ def test_ctrl_c_leaves_nothing_running(tmp_path):
 
 
 def test_sigterm_while_it_prepares_leaves_nothing_running(tmp_path):
-    with subprocess.Popen(demo(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as running:
+    with subprocess.Popen(
+        demo(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment()
+    ) as running:
         for line in running.stdout:
             if "broker" in line:
                 break

@@ -16,11 +16,10 @@ _CODES: Final = {
     "ami_kafka.errors.JavaMissing": ExitCode.MISSING,
     "ami_kafka.errors.JarsUnavailable": ExitCode.MISSING,
     "cimpl.KafkaException": ExitCode.KAFKA,
+    "ami_ingest.errors.IngestError": ExitCode.MISSING,
     "ami_ingest.errors.ConfigError": ExitCode.CONFIG,
     "ami_ingest.errors.EndpointError": ExitCode.USAGE,
     "ami_ingest.errors.TargetError": ExitCode.USAGE,
-    "ami_ingest.errors.SpoolError": ExitCode.MISSING,
-    "ami_ingest.errors.CounterError": ExitCode.MISSING,
     "ami_ingest.errors.FramesError": ExitCode.DATA,
     "ami_ingest.errors.SessionError": ExitCode.METER,
     "ami_ingest.errors.AssociationRejected": ExitCode.REFUSED,
@@ -60,8 +59,10 @@ def explain(error: BaseException) -> CommandError | None:
         return _missing_room(error)
     code = _code(error)
     if code is not None:
-        remedy = getattr(error, "remedy", "") or ""
-        return CommandError(_sentence(error), str(remedy), code)
+        sentence, remedy = _sentence(error), str(getattr(error, "remedy", ""))
+        if not remedy:  # the rooms write `what is wrong; what to do` where they have no attribute for the second part
+            sentence, _, remedy = sentence.rpartition("; ") if "; " in sentence else (sentence, "", "")
+        return CommandError(sentence, remedy.rstrip("."), code)
     if isinstance(error, OSError) and error.filename is not None:
         return _file_error(error)
     return None
@@ -76,8 +77,10 @@ def _code(error: BaseException) -> ExitCode | None:
 
 
 def _sentence(error: BaseException) -> str:
-    text = " ".join(str(getattr(error, "sentence", "") or error).split())
-    return text or type(error).__name__
+    # the Kafka client's exceptions hold an error object whose own text is the readable one
+    readable = getattr(error.args[0], "str", None) if error.args else None
+    told = readable() if readable is not None else getattr(error, "sentence", "") or error
+    return " ".join(str(told).split()) or type(error).__name__
 
 
 def _missing_room(error: ModuleNotFoundError) -> CommandError | None:

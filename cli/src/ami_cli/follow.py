@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
-from confluent_kafka import KafkaError, KafkaException, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient
 
 from ami_cli.view.records import Record
 from ami_kafka.check import check, metadata
 from ami_kafka.clients import consumer
 from ami_kafka.errors import KafkaUnavailable
+from ami_kafka.offsets import bounds
 
 _TIMEOUT_S = 10.0
 _PASSING = {KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE, KafkaError.UNKNOWN_TOPIC_OR_PART}
@@ -27,7 +29,7 @@ class Follower:
         check(bootstrap, topics=topics)
         known = metadata(bootstrap).topics
         self._bootstrap = bootstrap
-        self._errors: list[str] = []
+        self._lost = False
         self._consumer: Any = consumer(
             bootstrap,
             f"ami-look-{uuid.uuid4()}",
@@ -36,13 +38,11 @@ class Follower:
             fetch_wait_max_ms=100,
             auto_offset_reset="earliest",
         )
-        self._ends: dict[tuple[str, int], int] = {}
-        starts = []
-        for topic in topics:
-            for partition in sorted(known[topic].partitions):
-                low, high = self._bounds(TopicPartition(topic, partition))
-                self._ends[topic, partition] = high
-                starts.append(TopicPartition(topic, partition, low if from_beginning else high))
+        starts = [
+            TopicPartition(topic, partition, OFFSET_BEGINNING if from_beginning else end)
+            for topic in topics
+            for partition, end in self._ends(topic, sorted(known[topic].partitions), ask=not from_beginning)
+        ]
         self._unread = {(start.topic, start.partition) for start in starts}
         self._consumer.assign(starts)
 
@@ -57,8 +57,9 @@ class Follower:
                 self._unread.discard((message.topic(), message.partition()))
             elif not error.retriable():
                 raise KafkaException(error)
-        if not found and self._errors:
-            raise KafkaUnavailable.at(self._bootstrap, self._errors[-1])
+        if not found and self._lost:
+            self._lost = False
+            check(self._bootstrap)  # an idle connection may end without harm: only a Kafka that is away is an error
         return found
 
     @property
@@ -66,13 +67,15 @@ class Follower:
         """Whether every partition was read up to an end at least once."""
         return not self._unread
 
-    def _bounds(self, partition: TopicPartition) -> tuple[int, int]:
-        """Return the first offset and the next one; a topic just made has no leader for a moment."""
+    def _ends(self, topic: str, partitions: list[int], *, ask: bool) -> Iterable[tuple[int, int]]:
+        """Return the next offset of each partition; a topic just made has no leaders for a moment."""
+        if not ask:
+            return [(partition, 0) for partition in partitions]
+        admin = AdminClient({"bootstrap.servers": self._bootstrap})
         deadline = time.monotonic() + _TIMEOUT_S
         while True:
             try:
-                low, high = self._consumer.get_watermark_offsets(partition, _TIMEOUT_S)
-                return low, high  # noqa: TRY300 - the only way out of the loop
+                return [(number, found.high) for number, found in bounds(admin, topic, partitions, _TIMEOUT_S).items()]
             except KafkaException as error:  # noqa: PERF203 - tried again
                 cause = error.args[0]
                 if not cause.retriable() and cause.code() not in _PASSING:
@@ -83,7 +86,7 @@ class Follower:
 
     def _on_error(self, error: KafkaError) -> None:
         if error.code() == KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001 - the client's public name for it
-            self._errors.append("the connection was lost")
+            self._lost = True
 
     def __enter__(self) -> Follower:
         return self
@@ -92,12 +95,6 @@ class Follower:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._consumer.close()
-
-
-def until_end(follower: Follower) -> Iterator[Record]:
-    """Yield what the topics hold now."""
-    while not follower.at_end:
-        yield from follower.poll(0.5)
 
 
 def _record(message: Any) -> Record:

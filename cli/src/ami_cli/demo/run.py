@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import shutil
+import signal
 import socket
 import time
 from collections.abc import Iterator
@@ -27,10 +28,11 @@ from ami_schemas import topics
 
 WATCHED: Final = (topics.RAW, topics.READINGS, topics.EVENTS, topics.DEAD_LETTERS, topics.PARKED)
 
-_READY_WITHIN_S: Final = 20.0
-_ARRIVED_WITHIN_S: Final = 60.0
+_READY_WITHIN_S: Final = 60.0
+_ARRIVED_WITHIN_S: Final = 90.0
 _REFRESH_S: Final = 0.25
 _PORT: Final = 4059
+_ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ def demo(settings: DemoSettings, console: Console) -> None:
     """Run the demo; return only if readings of every meter arrived. Raises CommandError otherwise."""
     scene = Scene(settings.folder)
     scene.check()
-    with ExitStack() as stack:
+    with _undisturbed(ExitStack()) as stack:
         stack.enter_context(_own_folder(settings.folder))
         children = Children(settings.folder / "logs")
         bootstrap, follower = _prepare(settings, scene, console, stack, children)
@@ -74,7 +76,7 @@ def _prepare(
     from ami_kafka.topics import apply
 
     console.print()
-    console.print("[bold]AMI Gateway[/]  six meters, an agent, a normalizer and a real Kafka, each its own process")
+    console.print("  [bold]AMI Gateway[/]: six meters, an agent, a normalizer and a real Kafka")
     console.print()
     with Preparation(console) as progress:
         bootstrap = settings.bootstrap
@@ -163,6 +165,20 @@ def _free_port() -> int:
             udp.bind(("127.0.0.1", port))
             return port
     raise CommandError("There is no free port on 127.0.0.1", "end some programs", ExitCode.MISSING)
+
+
+@contextmanager
+def _undisturbed(stack: ExitStack) -> Iterator[ExitStack]:
+    """Unwind the stack at the end with signals ignored: a second Ctrl-C must not leave half of it running."""
+    try:
+        yield stack
+    finally:
+        before = {number: signal.signal(number, signal.SIG_IGN) for number in _ENDING}
+        try:
+            stack.close()
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
 
 @contextmanager

@@ -72,8 +72,12 @@ def _print_next(console: Console, folder: Path, bootstrap: str, *, own_kafka: bo
     ]
     console.print("\n  [bold]Where to look next[/]\n")
     width = max(len(command) for command, _ in commands)
+    roomy = console.width >= width + 2 + max(len(what) for _, what in commands) + 4
     for command, what in commands:
-        console.print(f"    [cyan]{command:<{width}}[/]  [dim]{what}[/]", soft_wrap=True)
+        if roomy:
+            console.print(f"    [cyan]{command:<{width}}[/]  [dim]{what}[/]", soft_wrap=True)
+        else:
+            console.print(f"    [dim]# {what}[/]\n    [cyan]{command}[/]", soft_wrap=True)
     console.print()
 
 
