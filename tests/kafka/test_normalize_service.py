@@ -37,7 +37,7 @@ def normalize(bootstrap, group, count):
 
 
 def committed(bootstrap, topic, count):
-    consumer = clients.consumer(bootstrap, f"look-{topic}")
+    consumer = clients.consumer(bootstrap, f"look-{topic}", auto_offset_reset="earliest")
     consumer.subscribe([topic])
     found = []
     while len(found) < count:
