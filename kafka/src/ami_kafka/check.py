@@ -12,7 +12,7 @@ from confluent_kafka.admin._metadata import ClusterMetadata
 
 from ami_kafka.errors import KafkaUnavailable, NotAuthorized, TopicMissing
 
-_QUIET = logging.getLogger("ami_kafka.client")
+_QUIET = logging.getLogger("ami_kafka.check")
 _QUIET.addHandler(logging.NullHandler())
 _QUIET.propagate = False
 

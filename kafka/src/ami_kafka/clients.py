@@ -23,6 +23,8 @@ Settings = dict[str, Any]
 OnError = Callable[[KafkaError], None]
 
 LOG = logging.getLogger("ami_kafka.client")
+"""What the client libraries say about their connections; silent unless a program sets logging up."""
+LOG.addHandler(logging.NullHandler())
 
 
 def producer_settings(bootstrap: str, **more: Any) -> Settings:
