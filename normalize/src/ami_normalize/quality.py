@@ -21,4 +21,4 @@ class Quality(str, Enum):
     UNIT_CONTRADICTS_OBIS = "UNIT_CONTRADICTS_OBIS"
     UNIT_UNKNOWN = "UNIT_UNKNOWN"
     TRUNCATED = "TRUNCATED"
-    """The message ends early, and was read only because asked to be lenient; so never on Kafka."""
+    """The list of values ends early: read only because asked to be lenient, so never on Kafka."""

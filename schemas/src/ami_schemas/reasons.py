@@ -154,6 +154,12 @@ class Reason(str, Enum):
         "parked until its retention ended, and nothing resolved it",
         "supply what it waited for and redrive it",
     )
+    DECODER_DEFECT = (
+        "DECODER_DEFECT",
+        Disposition.REJECTED,
+        "the decoder itself failed on these bytes: a defect of ours, not of the meter",
+        "report the place that the message names, and replay the record with the next version",
+    )
     # Waiting
     KEY_MISSING = (
         "KEY_MISSING",

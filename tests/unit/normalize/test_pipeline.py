@@ -353,3 +353,29 @@ def test_a_users_dialect_explains_a_new_layout(tmp_path, context):
     ]
     assert message.provenance.dialect == "mine"
     assert own.mapping_hash != context.mapping_hash
+
+
+def test_a_defect_of_ours_is_named_by_its_place_and_stops_nobody(context, monkeypatch):
+    import ami_normalize.pipeline as pipeline
+
+    def broken(*_):
+        raise KeyError("what the message held")
+
+    monkeypatch.setattr(pipeline, "interpret", broken)
+    refused = one(normalize(record(push(ENERGY)), context), Rejected)
+
+    assert refused.reason is Reason.DECODER_DEFECT
+    assert refused.message.startswith("KeyError at test_pipeline.py:")
+    assert "held" not in refused.message
+
+
+def test_a_fault_of_the_environment_consumes_nothing(context, monkeypatch):
+    import ami_normalize.pipeline as pipeline
+
+    def unavailable(*_):
+        raise OSError("the key store does not answer")
+
+    monkeypatch.setattr(pipeline, "decrypt", unavailable)
+
+    with pytest.raises(OSError, match="key store"):
+        normalize(record(push(ENERGY)), context)

@@ -12,6 +12,9 @@ A record may hold several APDUs; each goes its own way from `decrypt` on.
 
 from __future__ import annotations
 
+import traceback
+from pathlib import PurePath
+
 from ami_normalize.pipeline.context import Context
 from ami_normalize.pipeline.decode import decode
 from ami_normalize.pipeline.decrypt import decrypt
@@ -29,6 +32,7 @@ from ami_normalize.pipeline.outcome import (
 )
 from ami_normalize.pipeline.record import RawRecord
 from ami_normalize.pipeline.unframe import unframe
+from ami_schemas.reasons import Reason
 
 __all__ = [
     "Context",
@@ -51,6 +55,17 @@ def normalize(record: RawRecord, context: Context) -> Outcomes:
         return encode(understand(record, context), context)
     except Refused as refusal:
         return (refusal.outcome(),)
+    except (OSError, MemoryError):
+        raise
+    except Exception as defect:  # noqa: BLE001  one message must not stop all others
+        return (_defect(defect).outcome(),)
+
+
+def _defect(defect: Exception) -> Refused:
+    """Name the place of a defect, not what it says: its text may hold what the message held."""
+    place = traceback.extract_tb(defect.__traceback__)[-1]
+    where = f"{PurePath(place.filename).name}:{place.lineno}"
+    return Refused(Reason.DECODER_DEFECT, "decode", f"{type(defect).__name__} at {where}")
 
 
 def understand(record: RawRecord, context: Context) -> Interpreted:

@@ -32,6 +32,7 @@ class Quality(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     QUALITY_UNVERIFIED_TAG: _ClassVar[Quality]
     QUALITY_UNIT_CONTRADICTS_OBIS: _ClassVar[Quality]
     QUALITY_UNIT_UNKNOWN: _ClassVar[Quality]
+    QUALITY_TRUNCATED: _ClassVar[Quality]
 
 class Protection(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -60,6 +61,7 @@ QUALITY_FRAME_CHECK_FAILED: Quality
 QUALITY_UNVERIFIED_TAG: Quality
 QUALITY_UNIT_CONTRADICTS_OBIS: Quality
 QUALITY_UNIT_UNKNOWN: Quality
+QUALITY_TRUNCATED: Quality
 PROTECTION_UNSPECIFIED: Protection
 PROTECTION_NONE: Protection
 PROTECTION_ENCRYPTED: Protection
