@@ -32,7 +32,7 @@ def main(folder: Path) -> None:
     ring = {}
     for meter, title in CIPHERED.items():
         keys = {"guek": secrets.token_hex(16), "gak": secrets.token_hex(16)}
-        write(folder / f"{meter}.json", {**keys, "system_title": title, "client_system_title": AGENT_TITLE})
+        write(folder / f"{meter}.json", {**keys, "client_system_title": AGENT_TITLE})
         ring[title] = keys
     # Last: its presence says that all others are there.
     write(folder / "keys.json", ring)

@@ -71,24 +71,16 @@ class Meter:
     def __init__(self, options: argparse.Namespace) -> None:
         self.serial = options.serial
         self.layout = options.layout
-        self.notify = GXDLMSSecureNotify(True, options.client, options.server, FRAMINGS[options.framing])
-        self.notify.maxReceivePDUSize = options.max_pdu
-        self.notify.hdlcSettings.maxInfoTX = options.max_info
-        # Without it the library refuses a message of several HDLC segments too.
-        self.notify.conformance |= Conformance.GENERAL_BLOCK_TRANSFER
         self.title = bytes.fromhex(options.system_title) if options.system_title else b"GRX" + self.serial.to_bytes(5, "big")
-        ciphering = self.notify.ciphering
-        ciphering.security = SECURITIES[options.security]
-        if ciphering.security:
+        self.options = options
+        self.keys: dict[str, bytes] = {}
+        if SECURITIES[options.security]:
             if not options.keys:
                 raise SystemExit(f"--security {options.security} needs --keys FILE")
-            keys = keys_of(options.keys)
-            self.title = keys.get("system_title", self.title)
-            ciphering.blockCipherKey = keys["guek"]
-            if "gak" in keys:
-                ciphering.authenticationKey = keys["gak"]
-            ciphering.invocationCounter = options.counter
-        ciphering.systemTitle = self.title
+            self.keys = keys_of(options.keys)
+            self.title = self.keys.get("system_title", self.title)
+        self.counter = options.counter
+        self.notify = self._notify()
         self.identity = GXDLMSData("0.0.96.1.0.255")
         self.identity.value = f"GRX{self.serial:08d}"
         self.identity.setDataType(2, DataType.STRING)
@@ -104,6 +96,23 @@ class Meter:
         for register, *_ in self.registers:
             self.setup.pushObjectList.append((register, GXDLMSCaptureObject(2, 0)))
 
+    def _notify(self) -> GXDLMSSecureNotify:
+        """A notifier of its own for each push: one that is kept numbers blocks on and on."""
+        options = self.options
+        notify = GXDLMSSecureNotify(True, options.client, options.server, FRAMINGS[options.framing])
+        notify.maxReceivePDUSize = options.max_pdu
+        notify.hdlcSettings.maxInfoTX = options.max_info
+        # Without it the library refuses a message of several HDLC segments too.
+        notify.conformance |= Conformance.GENERAL_BLOCK_TRANSFER
+        notify.ciphering.security = SECURITIES[options.security]
+        notify.ciphering.systemTitle = self.title
+        if self.keys:
+            notify.ciphering.blockCipherKey = self.keys["guek"]
+            if "gak" in self.keys:
+                notify.ciphering.authenticationKey = self.keys["gak"]
+            notify.ciphering.invocationCounter = self.counter
+        return notify
+
     def push(self, at: dt.datetime) -> tuple[list[bytes], dict[str, object]]:
         """The frames of one push stamped `at`, and what it says."""
         readings: list[dict[str, str]] = []
@@ -111,7 +120,7 @@ class Meter:
             mantissa = raw(self.serial, int((at - EPOCH).total_seconds()))
             register.value = mantissa  # the library's own scaler stays 1, so the raw value is sent
             readings.append({"obis": register.logicalName, "value": decimal(mantissa, scaler), "unit": symbol})
-        counter = self.notify.ciphering.invocationCounter
+        self.notify = self._notify()
         stamp = GXDateTime(at)
         if self.layout == "push-setup":
             frames = self.notify.generatePushSetupMessages(stamp, self.setup)
@@ -125,7 +134,8 @@ class Meter:
             "readings": readings,
         }
         if self.notify.ciphering.security:
-            truth["invocation_counter"] = counter
+            truth["invocation_counter"] = self.counter
+            self.counter = self.notify.ciphering.invocationCounter
         frames = [bytes(frame) for frame in frames]
         truth["hex"] = b"".join(frames).hex().upper()
         return frames, truth

@@ -70,10 +70,14 @@ def test_the_configuration_loads_with_the_keys_that_are_made(tmp_path):
     assert {path.name: path.read_bytes() for path in secrets.iterdir()} == made, "a second start makes no new keys"
     assert {path.stat().st_mode & 0o777 for path in secrets.iterdir()} == {0o600}
 
-    config = load(shutil.copy(ROOT / "deploy" / "compose" / "dlms_config.yaml", tmp_path))
+    config = load(Path(shutil.copy(ROOT / "deploy" / "compose" / "dlms_config.yaml", tmp_path)))
     for meter in config.meters:
         assert meter.address.host in COMPOSE["services"]
-    assert len(KeyRing.from_file(secrets / "keys.json")) == 2
+    ring = KeyRing.from_file(secrets / "keys.json")
+    titled = [service["command"] for service in OURS.values() if "--system-title" in service["command"]]
+    titles = [command[command.index("--system-title") + 1] for command in titled]
+    assert len(ring) == len(titles) == 2
+    assert all(ring.find(bytes.fromhex(title)) for title in titles)
 
     mounted = {
         word.removeprefix("/etc/ami-gateway/secrets/")

@@ -16,6 +16,9 @@ pytestmark = [pytest.mark.e2e, pytest.mark.kafka, pytest.mark.timeout(300)]
 POLLED = {"none": 16, "lls": 16, "hls-gmac": 1}
 """Meters to read: authentication and client address."""
 
+HLS_TITLE = "4752580000000200"
+"""System title of the one whose answers are ciphered."""
+
 PUSHES = {
     "plain over TCP": ("--framing", "wrapper"),
     "plain over UDP": ("--framing", "wrapper", "--transport", "udp"),
@@ -45,11 +48,13 @@ def outcome(own_kafka, gurux_push, gurux_meter_jar, secrets_file, meter_secrets,
         for name, title in titles.items()
         if "--security" in PUSHES[name]
     }
+    ring[HLS_TITLE] = {"guek": meter_secrets["guek"], "gak": meter_secrets["gak"]}
     keys = private(folder / "keys.json", ring)
     with contextlib.ExitStack() as stack:
         meters = {}
         for number, (auth, client) in enumerate(POLLED.items(), 21):
-            own = private(folder / f"{auth}.json", {**meter_secrets, "system_title": f"475258000000{number:04x}"})
+            title = HLS_TITLE if auth == "hls-gmac" else f"475258000000{number:04x}"
+            own = private(folder / f"{auth}.json", {**meter_secrets, "system_title": title})
             command = ["java", "-jar", gurux_meter_jar, "--auth", auth, "--client", client, "--secrets", own]
             meters[auth] = stack.enter_context(serving([*command, "--serial", number], folder / f"{auth}.log"))
         config = folder / "agent.yaml"
@@ -93,8 +98,19 @@ meters:{inventory}
             )
             pushed[name] = (number, said)
         wanted = len(PUSHES) * 2 + sum(len(meter["registers"]) for meter in meters.values())
-        until(lambda: len(read_all(own_kafka, topics.READINGS)) >= wanted, "all readings", log=normalize_log)
-        return meters, pushed, read_all(own_kafka, topics.READINGS), read_all(own_kafka, topics.RAW)
+        until(lambda: len(read_all(own_kafka, topics.RAW)) >= wanted, "all raw records", log=agent_log)
+        raw = read_all(own_kafka, topics.RAW)
+        until(lambda: len(_sources(own_kafka)) >= len(raw), "an outcome of every raw record", log=normalize_log)
+        return meters, pushed, read_all(own_kafka, topics.READINGS), raw
+
+
+def _sources(bootstrap):
+    derived = (topics.READINGS, topics.EVENTS, topics.DEAD_LETTERS, topics.PARKED)
+    return {_source(record) for topic in derived for record in read_all(bootstrap, topic)}
+
+
+def _source(record):
+    return headers(record)["ami-source"].decode().partition("#")[0]
 
 
 def _ports(log):
@@ -115,11 +131,7 @@ def test_a_push_is_a_record_and_a_reading(outcome, name):
     for truth in said:
         (record,) = [each for each in raw if each.value() == bytes.fromhex(truth["hex"])]
         source = f"{record.topic()}/{record.partition()}/{record.offset()}"
-        (message,) = [
-            pb.MeterReadings.FromString(each.value())
-            for each in readings
-            if headers(each)["ami-source"].decode().partition("#")[0] == source
-        ]
+        (message,) = [pb.MeterReadings.FromString(each.value()) for each in readings if _source(each) == source]
         assert message.provenance.protection == protection[truth["security"]]
         numbers = {reading.obis: _number(reading) for reading in message.readings if reading.HasField("mantissa")}
         assert numbers == {each["obis"]: Decimal(each["value"]) for each in truth["readings"]}
@@ -135,15 +147,11 @@ def test_a_polled_meter_is_read_register_by_register(outcome, auth):
     found = {}
     for record in readings:
         message = pb.MeterReadings.FromString(record.value())
-        if message.meter.id in {auth, _title(meters, auth)} or message.meter.system_title.hex() == _title(meters, auth):
+        if message.meter.logical_device_name == meters[auth]["logical_device_name"]:
             found |= {reading.obis: (_number(reading), reading.unit) for reading in message.readings}
     assert found == {
         each["obis"]: (Decimal(each["raw"]).scaleb(each["scaler"]), each["unit"]) for each in meters[auth]["registers"]
     }
-
-
-def _title(meters, auth):
-    return meters[auth]["system_title"].lower()
 
 
 def _number(reading):

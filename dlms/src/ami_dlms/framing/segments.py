@@ -106,7 +106,10 @@ class Segments:
         if trusted is None:
             if self._exchange and found.may_begin:
                 return _Relation.NEXT_FOR_SURE
-            return _Relation.OTHER if found.may_begin else _Relation.NEXT
+            # A first segment without a number (UI) is followed by this one, whatever octets that begins with.
+            last = self._taken[-1]
+            promised = last.more and last.intact and not found.begins and not self._doubt
+            return _Relation.OTHER if found.may_begin and not promised else _Relation.NEXT
         if trusted.number == found.number and trusted.payload == found.payload:
             return _Relation.REPEATED
         if found.begins:

@@ -284,3 +284,19 @@ def test_octets_without_framing_are_one_apdu_whatever_they_look_like():
     assert unframe(frame_like, Framing.HDLC).apdus == (NOTIFICATION,)
     messages, rest = listen(LLC, NOTIFICATION, framing=Framing.NONE)
     assert (messages, rest.apdus, rest.complete) == ([], (NOTIFICATION,), True)
+
+
+@pytest.mark.parametrize("first", [0, 2, 7])
+def test_numbered_segments_follow_a_first_one_without_a_number(first):
+    """Gurux: a UI frame, then I-frames that are numbered on from push to push; 06 and 16 happen to begin APDUs too."""
+    body = NOTIFICATION[:20] + b"\x06" + bytes(20) + b"\x16" + NOTIFICATION[20:]
+    push = (
+        ui(LLC + body[:20], segmented=True)
+        + numbered(first, body[20:41], segmented=True)
+        + numbered((first + 1) % 8, body[41:])
+    )
+
+    messages, rest = listen(push, push)
+
+    assert [(message.complete, message.apdus) for message in messages] == [(True, (body,))] * 2
+    assert rest is None
