@@ -7,7 +7,8 @@ from typing import Any
 
 from ami_dlms import apdu
 from ami_dlms.apdu import GeneralGloCiphering
-from ami_dlms.security import gcm, unprotect
+from ami_dlms.security import unprotect
+from bench._cipher import cipher
 from bench._messages import Meter
 from bench._rate import rate
 
@@ -29,12 +30,6 @@ def run(options: Namespace) -> Iterator[dict[str, Any]]:
             return apdu.decode(unprotect(sealed, meter.keys).plaintext)
 
         opened = [(meter, apdu.decode(message)) for meter, message in messages]
-
-        def cipher(item: tuple[Meter, Any]) -> object:
-            meter, sealed = item
-            iv = gcm.nonce(sealed.system_title, sealed.invocation_counter)
-            plaintext = gcm.counter_mode(meter.keys.encryption, iv, sealed.content[:-12])
-            return gcm.tag_of(meter.keys.encryption, iv, plaintext, b"0" + (meter.keys.authentication or b""))
 
         limit = rate(cipher, opened, options.seconds)
         value = rate(decode, messages, options.seconds)

@@ -83,8 +83,8 @@ def decode_line(message: object, context: Context | None = None) -> dict[str, An
         return _answer(None, "rejected", _NO_BYTES, "the line is not a JSON object")
     identity = message.get("id")
     try:
-        record = _record(message)
-        own = _with_keys(message.get("keys"), context or Context())
+        record = to_record(message)
+        own = with_keys(message.get("keys"), context or Context())
     except (ValueError, TypeError, KeysUnreadable) as error:
         return _answer(identity, "rejected", _NO_BYTES, f"{error}")
     try:
@@ -94,7 +94,7 @@ def decode_line(message: object, context: Context | None = None) -> dict[str, An
     return _summary(identity, _gather(understood, own))
 
 
-def _record(message: Mapping[str, Any]) -> RawRecord:
+def to_record(message: Mapping[str, Any]) -> RawRecord:
     """Make the raw record an agent would have made."""
     text, transport = message.get("hex"), message.get("transport", "raw-apdu")
     if not isinstance(text, str):
@@ -140,7 +140,7 @@ def _candidates(octets: bytes, carrier: Framing) -> Iterator[bytes]:
             yield from framing.unframe(octets, way, lenient=True).apdus
 
 
-def _with_keys(keys: object, context: Context) -> Context:
+def with_keys(keys: object, context: Context) -> Context:
     """Return the context with the line's own keys, which open whatever title the message carries."""
     if not isinstance(keys, Mapping):
         return replace(context, keys=KeyRing())
