@@ -9,11 +9,10 @@ from types import TracebackType
 from typing import Any
 
 from confluent_kafka import OFFSET_BEGINNING, KafkaError, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient
 
 from ami_cli.view.records import Record
 from ami_kafka.check import check, metadata
-from ami_kafka.clients import consumer
+from ami_kafka.clients import admin, consumer
 from ami_kafka.errors import KafkaUnavailable
 from ami_kafka.offsets import bounds
 
@@ -71,11 +70,11 @@ class Follower:
         """Return the next offset of each partition; a topic just made has no leaders for a moment."""
         if not ask:
             return [(partition, 0) for partition in partitions]
-        admin = AdminClient({"bootstrap.servers": self._bootstrap})
+        asking = admin(self._bootstrap)
         deadline = time.monotonic() + _TIMEOUT_S
         while True:
             try:
-                return [(number, found.high) for number, found in bounds(admin, topic, partitions, _TIMEOUT_S).items()]
+                return [(number, found.high) for number, found in bounds(asking, topic, partitions, _TIMEOUT_S).items()]
             except KafkaException as error:  # noqa: PERF203 - tried again
                 cause = error.args[0]
                 if not cause.retriable() and cause.code() not in _PASSING:

@@ -99,10 +99,10 @@ class Children:
             f"The process `{child.name}` was not ready within {timeout:.0f} s", f"see {child.log}", ExitCode.INCOMPLETE
         )
 
-    def stop(self) -> None:
-        """End every process: SIGTERM, a while to finish, then SIGKILL to what is left of its group."""
-        ending = list(reversed(self._running))
-        self._running.clear()
+    def stop(self, *names: str) -> None:
+        """End the processes named, or every one: SIGTERM, a while to finish, then SIGKILL to what is left."""
+        ending = [child for child in reversed(self._running) if not names or child.name in names]
+        self._running = [child for child in self._running if child not in ending]
         for child in ending:
             _signal(child, signal.SIGTERM)
         deadline = time.monotonic() + GRACE

@@ -30,6 +30,7 @@ WATCHED: Final = (topics.RAW, topics.READINGS, topics.EVENTS, topics.DEAD_LETTER
 
 _READY_WITHIN_S: Final = 60.0
 _ARRIVED_WITHIN_S: Final = 90.0
+_SETTLED_WITHIN_S: Final = 10.0
 _REFRESH_S: Final = 0.25
 _PORT: Final = 4059
 _ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -118,10 +119,14 @@ def _prepare(
 
 
 def _watch(follower: Follower, tally: Tally, children: Children, console: Console, duration_s: float) -> None:
-    """Show readings until those of every meter came and the duration has passed, or it took too long."""
+    """Show readings until those of every meter came and the duration has passed, or it took too long.
+
+    Then the meters and the agent end, and the normalizer gets a while for what is still on its way.
+    """
     began = time.monotonic()
     with Screen(console, METERS) as screen:
-        while True:
+
+        def step() -> float:
             new: list[Row] = []
             until = time.monotonic() + _REFRESH_S
             while time.monotonic() < until:
@@ -130,9 +135,14 @@ def _watch(follower: Follower, tally: Tally, children: Children, console: Consol
             elapsed = time.monotonic() - began
             screen.show(tally, new, elapsed)
             children.check()
-            complete = all(map(tally.arrived, METERS))
-            if elapsed >= (duration_s if complete else max(duration_s, _ARRIVED_WITHIN_S)):
-                return
+            return elapsed
+
+        while step() < (duration_s if all(map(tally.arrived, METERS)) else max(duration_s, _ARRIVED_WITHIN_S)):
+            pass
+        children.stop("agent", *(meter.name for meter in METERS))
+        ended = step()
+        while step() < ended + _SETTLED_WITHIN_S and tally.unaccounted():
+            pass
 
 
 def _listening(children: Children, child: Child) -> str:

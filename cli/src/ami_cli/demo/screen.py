@@ -24,7 +24,7 @@ _ROWS: Final = 5
 """Rows of one meter at most."""
 
 _STATUS_EVERY_S: Final = 5.0
-_WIDE: Final = 120
+_WIDE: Final = 110
 
 
 class Screen:
@@ -91,27 +91,34 @@ class Screen:
         return Group(Text(), Padding(drawn, (0, 2)), Text(), Padding(status(tally, elapsed), (0, 2)))
 
     def _columns(self) -> Table:
-        wide = self._console.width >= _WIDE
+        """Return the table without rows: only the meaning gives way where the terminal is narrow."""
         drawn = table("meter", "OBIS", "meaning", "value>", "unit", "UTC", "protection")
-        for column, width in zip(drawn.columns, (14, 14, 30, 14, 4, 8, 23 if wide else 10), strict=True):
+        widths = (8, 17, None, 13, 5, 9, 24) if self._wide else (8, 11, None, 10, 5, 9, 11)
+        for column, width in zip(drawn.columns, widths, strict=True):
             column.no_wrap = True
             column.overflow = "ellipsis"
-            column.min_width = min(width, 10)
-            column.max_width = width
-        drawn.columns[2].max_width = None
-        drawn.columns[2].min_width = 8
+            column.width = width
+        if not self._wide:
+            drawn.padding = (0, 1, 0, 0)
         return drawn
+
+    @property
+    def _wide(self) -> bool:
+        return self._console.width >= _WIDE
 
     def _cells(self, name: str, row: Row, *, fresh: bool) -> list[Text]:
         secure = row.protection not in {"", "none"}
+        protection = row.protection if self._wide else row.protection.replace("authenticated", "auth")
         return [
             Text(name, style="cyan"),
-            Text(row.obis),
+            Text(row.obis if self._wide else row.obis.removesuffix(".255")),
             Text(_meaning(row), style="dim"),
             Text("-" if row.value is None else row.value, style="bold bright_white" if fresh else "bold"),
             Text(row.unit or ""),
             Text(f"{row.at:%H:%M:%S}", style="" if fresh else "dim"),
-            Text(row.protection, style="green" if secure else "dim"),
+            Text(
+                protection if self._wide else protection.replace("encrypted", "enc"), style="green" if secure else "dim"
+            ),
         ]
 
 

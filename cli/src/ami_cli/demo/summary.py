@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
+from typing import Final
 
 from rich.console import Console
 from rich.padding import Padding
@@ -13,26 +14,23 @@ from ami_cli.demo.scene import METERS
 from ami_cli.demo.tally import Tally
 from ami_schemas.reasons import Reason
 
+_ROOMY: Final = 104
+"""Columns of a terminal from which on the table says how a meter is connected."""
+
 
 def print_summary(
     console: Console, tally: Tally, elapsed: float, folder: Path, bootstrap: str, *, own_kafka: bool
 ) -> None:
     """Print the summary."""
     console.print()
-    meters = table("meter", "how", "messages>", "values>", "of load profiles>", "protection verified")
+    roomy = console.width >= _ROOMY
+    meters = table("meter", *(["how"] if roomy else []), "messages>", "values>", "profile>", "protection verified")
     for meter in METERS:
         found = tally.of(meter)
-        if found is None:
-            meters.add_row(meter.name, meter.how, "0", "0", "", "[red]no readings[/]")
-        else:
-            meters.add_row(
-                meter.name,
-                meter.how,
-                f"{found.messages}",
-                f"{found.values}",
-                str(found.intervals or ""),
-                found.protection,
-            )
+        cells = ["0", "0", "", "[red]no readings[/]"]
+        if found is not None:
+            cells = [str(found.messages), str(found.values), str(found.intervals or ""), found.protection]
+        meters.add_row(meter.name, *([meter.how] if roomy else []), *cells)
     console.print(Padding(meters, (0, 2), expand=False))
     console.print()
     seconds = max(elapsed, 0.001)
@@ -44,9 +42,12 @@ def print_summary(
     )
     counts.add_row("dead letters", f"{sum(tally.dead.values())}", "", _reasons(tally.dead))
     counts.add_row("parked", f"{sum(tally.parked.values())}", "", _reasons(tally.parked))
+    open_ones = len(tally.unaccounted())
+    ending = "every raw record ended as one of these" if not open_ones else f"{open_ones} were still being worked on"
+    counts.add_row("accounted for", f"{tally.raw - open_ones}", "", ending)
     delay = tally.delay_ms()
     if delay is not None:
-        counts.add_row("meter to topic", f"{delay:.0f} ms", "", "median, from reception to the reading on its topic")
+        counts.add_row("meter to topic", f"{delay:.0f} ms", "", "median, from reception to its topic")
     console.print(Padding(counts, (0, 2), expand=False))
     _print_next(console, folder, bootstrap, own_kafka=own_kafka)
 

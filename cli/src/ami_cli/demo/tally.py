@@ -47,12 +47,18 @@ class Tally:
     parked: Counter[str] = field(default_factory=Counter)
     events: int = 0
     meters: dict[str, MeterTally] = field(default_factory=dict)
+    raw_sources: set[str] = field(default_factory=set)
+    """Coordinates of every raw record seen, as `ami-source` names them."""
+    accounted: set[str] = field(default_factory=set)
+    """Coordinates that some derived record names."""
     delays_ms: list[float] = field(default_factory=list)
     """From reception by the agent to the reading on its topic, one a message (the broker's clock is ours)."""
 
     def add(self, record: Record) -> list[Row]:
         """Count a record; return the values it holds."""
+        self.accounted.add(record.text(names.SOURCE).partition("#")[0])
         if record.topic == topics.RAW:
+            self.raw_sources.add(f"{record.topic}/{record.partition}/{record.offset}")
             self.raw += 1
             self.raw_bytes += len(record.value or b"")
         elif record.topic == topics.EVENTS:
@@ -88,6 +94,10 @@ class Tally:
         """Tell whether readings of a meter came, protected as they should be."""
         found = self.of(meter)
         return found is not None and found.protection == meter.protection
+
+    def unaccounted(self) -> set[str]:
+        """Return the raw records that are not yet readings, events, dead letters or parked."""
+        return self.raw_sources - self.accounted
 
     def delay_ms(self) -> float | None:
         """Return the median delay, or None before the first reading."""
