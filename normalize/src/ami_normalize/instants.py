@@ -17,7 +17,6 @@ _INVALID, _DOUBTFUL, _DST = 0x01, 0x02, 0x80
 _FIRST_YEAR, _LAST_YEAR = 1970, 2261  # what nanoseconds since 1970 can hold, as consumers may use them
 _MOST_DEVIATION = 14 * 60
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-_MICROSECOND = timedelta(microseconds=1)
 
 
 class Origin(str, Enum):
@@ -91,7 +90,8 @@ class Instant:
 
 def micros_of(moment: datetime) -> int:
     """Return microseconds since 1970-01-01T00:00:00Z of an aware datetime."""
-    return (moment - _EPOCH) // _MICROSECOND
+    since = moment - _EPOCH
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
 
 @lru_cache(maxsize=64)

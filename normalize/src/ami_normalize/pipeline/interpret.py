@@ -194,13 +194,10 @@ def _numbered(readings: Iterable[Reading]) -> tuple[Reading, ...]:
     found = []
     for reading in readings:
         key = (reading.obis, reading.attribute)
-        found.append(
-            replace(
-                reading,
-                occurrence=seen[key],
-                quality=(*reading.quality, *_time_quality(reading.at)),
-            )
-        )
+        occurrence, quality = seen[key], _time_quality(reading.at)
+        if occurrence or quality:
+            reading = replace(reading, occurrence=occurrence, quality=(*reading.quality, *quality))  # noqa: PLW2901
+        found.append(reading)
         seen[key] += 1
     return tuple(found)
 
