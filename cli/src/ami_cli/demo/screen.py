@@ -24,7 +24,8 @@ _ROWS: Final = 5
 """Rows of one meter at most."""
 
 _STATUS_EVERY_S: Final = 5.0
-_WIDE: Final = 110
+_WIDE: Final = 120
+_MARGIN: Final = 2
 
 
 class Screen:
@@ -88,18 +89,20 @@ class Screen:
             for index, row in enumerate(found.shown(share)):
                 new_here = (row.meter, row.profile, row.obis) in fresh
                 drawn.add_row(*self._cells("" if index else name, row, fresh=new_here))
-        return Group(Text(), Padding(drawn, (0, 2)), Text(), Padding(status(tally, elapsed), (0, 2)))
+        return Group(Text(), Padding(drawn, (0, _MARGIN)), Text(), Padding(status(tally, elapsed), (0, _MARGIN)))
 
     def _columns(self) -> Table:
         """Return the table without rows: only the meaning gives way where the terminal is narrow."""
         drawn = table("meter", "OBIS", "meaning", "value>", "unit", "UTC", "protection")
-        widths = (8, 17, None, 13, 5, 9, 24) if self._wide else (8, 11, None, 10, 5, 9, 11)
+        widths = [7, 16, 0, 12, 4, 8, 23] if self._wide else [7, 11, 0, 10, 4, 8, 10]
+        between = 3 if self._wide else 2
+        if not self._wide:
+            drawn.padding = (0, 1, 0, 0)
+        widths[2] = max(0, self._console.width - 2 * _MARGIN - sum(widths) - between * (len(widths) - 1))
         for column, width in zip(drawn.columns, widths, strict=True):
             column.no_wrap = True
             column.overflow = "ellipsis"
             column.width = width
-        if not self._wide:
-            drawn.padding = (0, 1, 0, 0)
         return drawn
 
     @property
@@ -123,7 +126,7 @@ class Screen:
 
 
 def _meaning(row: Row) -> str:
-    return f"{row.meaning}, load profile" if row.profile else row.meaning
+    return f"load profile: {row.meaning}" if row.profile else row.meaning
 
 
 def _name(meter_id: str) -> str:
