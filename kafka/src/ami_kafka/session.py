@@ -47,6 +47,7 @@ class Session:
             f"{settings.group}-{instance or uuid.uuid4()}",
             timeout_ms=settings.transaction_timeout_ms,
             on_error=self._on_client_error,
+            on_wait=self._kafka_away,
         )
         static = {"group_instance_id": instance} if instance else {}
         self._consumer: Consumer = clients.consumer(
@@ -62,7 +63,7 @@ class Session:
 
     def run(self) -> None:
         """Work until asked to stop. Raises `Rebuild`, or an error that nobody but a person can resolve."""
-        if not self._writer.init(self._stop, self._kafka_away):
+        if not self._writer.init(self._stop):
             return
         self._tell(EventKind.STARTED, "ready to read", transactional_id=self._writer.transactional_id)
         self._consumer.subscribe(

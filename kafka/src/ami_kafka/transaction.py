@@ -14,6 +14,7 @@ from confluent_kafka._types import HeadersType
 from ami_kafka import clients
 from ami_kafka.records import Output
 from ami_kafka.triage import Verdict, triage
+from ami_kafka.worker import Worker
 
 
 class Aborted(Exception):
@@ -41,12 +42,21 @@ class Writer:
     """A transactional producer."""
 
     def __init__(
-        self, bootstrap: str, transactional_id: str, *, timeout_ms: int, on_error: Callable[[KafkaError], None]
+        self,
+        bootstrap: str,
+        transactional_id: str,
+        *,
+        timeout_ms: int,
+        on_error: Callable[[KafkaError], None],
+        on_wait: Callable[[str], None],
     ) -> None:
         self.transactional_id = transactional_id
         self._patience_s = 2 * timeout_ms / 1000
         self._failures: list[tuple[KafkaError, str, int]] = []
         self._open = False
+        self._hung = False
+        self._worker = Worker()
+        self._on_wait = on_wait
         self._producer: Producer = clients.transactional_producer(
             bootstrap,
             transactional_id,
@@ -56,7 +66,7 @@ class Writer:
             on_delivery=self._failed,
         )
 
-    def init(self, stop: threading.Event, on_wait: Callable[[str], None]) -> bool:
+    def init(self, stop: threading.Event) -> bool:
         """Register with the coordinator, fencing an earlier process of the same id; False when asked to stop before."""
         while not stop.is_set():
             try:
@@ -65,7 +75,7 @@ class Writer:
                 cause = error.args[0]
                 if triage(cause) is not Verdict.RETRY:
                     raise Rebuild("init", cause.str(), triage(cause)) from None
-                on_wait(cause.str())
+                self._on_wait(cause.str())
                 stop.wait(0.5)
             else:
                 return True
@@ -96,6 +106,9 @@ class Writer:
 
     def close(self) -> None:
         """Let go of the producer without waiting for a broker that may be away."""
+        self._worker.close()
+        if self._hung:
+            return  # a call is still in there: the producer is left alone, its transaction ends by its timeout
         if self._open:
             with contextlib.suppress(KafkaException):
                 self._producer.abort_transaction(2.0)
@@ -153,12 +166,19 @@ class Writer:
             self._failures.append((error, str(message.topic()), length))
 
     def _call(self, step: str, function: Callable[..., object], *arguments: object) -> None:
-        """Call, again and again while that can help."""
+        """Call, again and again while that can help, and not for ever."""
+
+        def waiting() -> None:
+            self._on_wait(f"{step} takes long")
+
         deadline = time.monotonic() + self._patience_s
         while True:
             try:
-                function(*arguments)
-            except KafkaException as error:  # noqa: PERF203
+                self._worker.call(function, *arguments, patience_s=self._patience_s, on_wait=waiting)
+            except TimeoutError as error:  # noqa: PERF203
+                self._hung = True
+                raise Rebuild(step, str(error)) from None
+            except KafkaException as error:
                 cause = error.args[0]
                 if triage(cause) is Verdict.RETRY and time.monotonic() < deadline:
                     self._producer.poll(0.1)
