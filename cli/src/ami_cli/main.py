@@ -32,17 +32,23 @@ def run(arguments: list[str]) -> int:
 def _run(arguments: list[str]) -> int:
     try:
         result = app(args=arguments, prog_name="ami", standalone_mode=False)
-    except BrokenPipeError:
-        # the reader of our output went away (`ami tail … | head`): normal, but the interpreter would complain at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return ExitCode.OK
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
-    except SystemExit as ended:  # of a room's own program behind a verb
+    except SystemExit as ended:  # of a room's own program behind a verb, or of typer and rich
+        if isinstance(ended.__context__, BrokenPipeError):
+            return _reader_gone()
         return ended.code if isinstance(ended.code, int) else ExitCode.DEFECT if ended.code else ExitCode.OK
+    except BrokenPipeError:
+        return _reader_gone()
     except Exception as error:  # noqa: BLE001 - the command's edge: everything becomes a sentence and a code
         return _failed(error, arguments)
     return result if isinstance(result, int) else ExitCode.OK
+
+
+def _reader_gone() -> int:
+    """Take it that the reader of our output has seen enough (`ami tail … | head`): that is no failure."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the interpreter flushes at exit, and would complain
+    return ExitCode.OK
 
 
 def _end(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the form of a signal handler

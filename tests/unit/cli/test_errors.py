@@ -118,6 +118,20 @@ print(codes)
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("more", [[], ["--json"]])
+def test_a_reader_that_has_seen_enough_is_no_failure(tmp_path, more):
+    frames = tmp_path / "frames.hex"
+    frames.write_text("0f40000000000101020309060100010700ff060000011802020f00161b\n" * 2000)
+    command = [sys.executable, "-m", "ami_cli", "decode", str(frames), *more]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
+        running.stdout.readline()
+        running.stdout.close()
+        said = running.stderr.read()
+        code = running.wait(60)
+
+    assert (code, said) == (0, b"")
+
+
 def test_a_file_error_is_told_with_the_file(tmp_path):
     with pytest.raises(OSError) as raised:
         (tmp_path / "nothing").read_text()
