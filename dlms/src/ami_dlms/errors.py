@@ -13,6 +13,7 @@ DlmsError
 │   ├── TrailingBytes             TRAILING_BYTES
 │   ├── LimitExceeded             LIMIT_EXCEEDED
 │   ├── TagMismatch               TAG_MISMATCH
+│   ├── SignatureInvalid          SIGNATURE_INVALID
 │   ├── KeyWrong                  KEY_WRONG
 │   ├── UnsupportedSuite          UNSUPPORTED_SUITE
 │   └── UnsupportedCompression    UNSUPPORTED_COMPRESSION
@@ -112,6 +113,12 @@ class TagMismatch(ReceivedError):
     reason: ClassVar[str] = "TAG_MISMATCH"
 
 
+class SignatureInvalid(ReceivedError):
+    """The digital signature does not verify: another signer, or changed bytes."""
+
+    reason: ClassVar[str] = "SIGNATURE_INVALID"
+
+
 class KeyWrong(ReceivedError):
     """Without a tag: the key yields no well-formed APDU."""
 
@@ -131,7 +138,11 @@ class UnsupportedCompression(ReceivedError):
 
 
 class NeedKey(DlmsError):
-    """A key is not known here. `kind` is `encryption` or `authentication`."""
+    """A key is not known here.
+
+    `kind` is `encryption`, `authentication`, `broadcast`, `dedicated`, `key encryption`, `signature` or
+    `key agreement`; `system_title` is whose, empty where nobody said.
+    """
 
     reason: ClassVar[str] = "KEY_MISSING"
 

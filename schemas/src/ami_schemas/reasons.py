@@ -106,6 +106,12 @@ class Reason(str, Enum):
         "the authentication tag does not verify: a wrong key, or changed bytes",
         "check the meter's keys; when a key version valid at its time arrives, it is tried again",
     )
+    SIGNATURE_INVALID = (
+        "SIGNATURE_INVALID",
+        Disposition.REJECTED,
+        "the digital signature does not verify: another signer, or changed bytes",
+        "check the public signature key registered for this system title",
+    )
     KEY_WRONG = (
         "KEY_WRONG",
         Disposition.REJECTED,

@@ -13,6 +13,7 @@ from ami_dlms.apdu import (
     ActionResponseNormal,
     ActionResponseWithPblock,
     ActionResult,
+    AgreedKey,
     ConfirmedServiceError,
     Conformance,
     CosemAttribute,
@@ -24,12 +25,15 @@ from ami_dlms.apdu import (
     GeneralBlockTransfer,
     GeneralCiphering,
     GeneralGloCiphering,
+    GeneralHeader,
+    GeneralSigning,
     GetRequestNext,
     GetRequestNormal,
     GetRequestWithList,
     GetResponseNormal,
     GetResponseWithDatablock,
     GetResponseWithList,
+    IdentifiedKey,
     InitiateRequest,
     InitiateResponse,
     Rlre,
@@ -42,6 +46,7 @@ from ami_dlms.apdu import (
     SetResponseDatablock,
     SetResponseLastDatablock,
     SetResponseNormal,
+    WrappedKey,
 )
 from ami_dlms.apdu.ciphered import SERVICE_CIPHERED
 from ami_dlms.errors import ApduMalformed, ApduUnknown, ReceivedError, TrailingBytes, Truncated, UsageError
@@ -63,6 +68,7 @@ access = st.none() | st.builds(SelectiveAccess, u8, value)
 denial = st.sampled_from(DataAccessResult)
 outcome = value | denial
 optional_title = st.none() | title
+header = st.builds(GeneralHeader, octets, title, st.just(b"") | title, st.just(b""), octets)
 other = st.sampled_from([(), ((0x80, b"\x02\x84"),), ((0xA2, b"\x06\x01\x00"), (0xA9, b"\x02\x01\x05"))])
 mechanism = st.none() | st.integers(0, 7)
 information = st.binary(min_size=1, max_size=40)
@@ -146,8 +152,17 @@ EVERY = {
         GeneralGloCiphering, st.just(b"") | title, u8, u32, octets, st.sampled_from([0xDB, 0xDC])
     ),
     GeneralCiphering: st.builds(
-        GeneralCiphering, title, title, title, st.just(b""), octets, st.none() | u8, u8, u32, octets
+        GeneralCiphering,
+        header,
+        st.none()
+        | st.builds(IdentifiedKey, u8)
+        | st.builds(WrappedKey, u8, octets)
+        | st.builds(AgreedKey, octets, octets),
+        u8,
+        u32,
+        octets,
     ),
+    GeneralSigning: st.builds(GeneralSigning, header, octets, octets),
     ServiceCiphered: st.builds(ServiceCiphered, st.sampled_from(sorted(SERVICE_CIPHERED)), u8, u32, octets),
 }
 

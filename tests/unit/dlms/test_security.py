@@ -7,7 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ami_dlms import apdu
-from ami_dlms.apdu import GeneralCiphering, GeneralGloCiphering, InitiateRequest, ServiceCiphered
+from ami_dlms.apdu import (
+    GeneralCiphering,
+    GeneralGloCiphering,
+    GeneralHeader,
+    IdentifiedKey,
+    InitiateRequest,
+    ServiceCiphered,
+)
 from ami_dlms.errors import (
     ApduMalformed,
     AuthenticationFailed,
@@ -103,23 +110,22 @@ def test_general_ciphering_authenticates_its_header(answers):
     header = bytes.fromhex(answer["aad"])[17:]
     iv = bytes.fromhex(answer["iv"])
     sealed = GeneralCiphering(
-        transaction_id=header[1:9],
-        originator_system_title=header[10:18],
-        recipient_system_title=header[19:27],
-        date_time=b"",
-        other_information=b"",
-        key_id=0,
+        header=GeneralHeader(header[1:9], header[10:18], header[19:27]),
+        key_info=IdentifiedKey(0),
         security_control=0x31,
         invocation_counter=int.from_bytes(iv[8:], "big"),
         content=bytes.fromhex(answer["ciphertext"]) + bytes.fromhex(answer["tag"]),
     )
-    assert sealed.header == header
+    assert sealed.header.to_bytes() == header
     received = apdu.decode(sealed.to_bytes())
     opened = unprotect(received, Keys(bytes.fromhex(answer["key"]), AK))
     assert opened.plaintext.hex() == answer["decrypted_hex"]
     assert opened.verified
     with pytest.raises(TagMismatch):
-        unprotect(sealed._replace(recipient_system_title=TITLE), Keys(bytes.fromhex(answer["key"]), AK))
+        unprotect(
+            sealed._replace(header=sealed.header._replace(recipient_system_title=TITLE)),
+            Keys(bytes.fromhex(answer["key"]), AK),
+        )
 
 
 def test_aes_key_wrap(answers):

@@ -9,20 +9,52 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, Union
 
-from ami_dlms.apdu import acse, action, block_transfer, ciphered, errors, get, initiate, notification
+from ami_dlms.apdu import (
+    access,
+    acse,
+    action,
+    block_transfer,
+    ciphered,
+    errors,
+    get,
+    initiate,
+    notification,
+    short_name,
+    signing,
+)
+from ami_dlms.apdu.access import (
+    AccessAction,
+    AccessActionResult,
+    AccessGet,
+    AccessGetResult,
+    AccessRequest,
+    AccessResponse,
+    AccessResult,
+    AccessSet,
+    AccessSetResult,
+    AccessSpecification,
+)
 from ami_dlms.apdu.acse import Aare, Aarq, ApplicationContext, AssociationResult, Diagnostic, Mechanism, Rlre, Rlrq
 from ami_dlms.apdu.action import (
+    ActionOutcome,
     ActionRequest,
     ActionRequestNextPblock,
     ActionRequestNormal,
+    ActionRequestWithFirstPblock,
+    ActionRequestWithList,
+    ActionRequestWithListAndFirstPblock,
+    ActionRequestWithPblock,
     ActionResponse,
+    ActionResponseNextPblock,
     ActionResponseNormal,
+    ActionResponseWithList,
     ActionResponseWithPblock,
 )
 from ami_dlms.apdu.block_transfer import GeneralBlockTransfer
 from ami_dlms.apdu.ciphered import GeneralCiphering, GeneralGloCiphering, ServiceCiphered
-from ami_dlms.apdu.descriptors import CosemAttribute, CosemMethod, SelectiveAccess
+from ami_dlms.apdu.descriptors import CosemAttribute, CosemMethod, Selected, SelectiveAccess
 from ami_dlms.apdu.errors import ConfirmedServiceError, ExceptionResponse
+from ami_dlms.apdu.general import AgreedKey, GeneralHeader, IdentifiedKey, KeyInfo, WrappedKey
 from ami_dlms.apdu.get import (
     GetRequest,
     GetRequestNext,
@@ -34,7 +66,7 @@ from ami_dlms.apdu.get import (
     GetResponseWithList,
 )
 from ami_dlms.apdu.initiate import Conformance, InitiateRequest, InitiateResponse
-from ami_dlms.apdu.notification import DataNotification, EventNotification
+from ami_dlms.apdu.notification import DataNotification, DataNotificationConfirm, EventNotification
 from ami_dlms.apdu.reader import Reader
 from ami_dlms.apdu.results import ActionResult, DataAccessResult, GetDataResult
 from ami_dlms.apdu.set import (
@@ -42,13 +74,33 @@ from ami_dlms.apdu.set import (
     SetRequestNormal,
     SetRequestWithDatablock,
     SetRequestWithFirstDatablock,
+    SetRequestWithList,
+    SetRequestWithListAndFirstDatablock,
     SetResponse,
     SetResponseDatablock,
     SetResponseLastDatablock,
+    SetResponseLastDatablockWithList,
     SetResponseNormal,
+    SetResponseWithList,
     read_set_request,
     read_set_response,
 )
+from ami_dlms.apdu.short_name import (
+    BlockNumber,
+    BlockNumberAccess,
+    DataBlockResult,
+    InformationReport,
+    ParameterizedAccess,
+    ReadDataBlockAccess,
+    ReadRequest,
+    ReadResponse,
+    Variable,
+    VariableName,
+    WriteDataBlockAccess,
+    WriteRequest,
+    WriteResponse,
+)
+from ami_dlms.apdu.signing import GeneralSigning
 from ami_dlms.errors import ApduUnknown, Truncated
 
 Ciphered = Union[GeneralGloCiphering, GeneralCiphering, ServiceCiphered]
@@ -58,18 +110,27 @@ Apdu = Union[
     Aarq, Aare, Rlrq, Rlre,
     InitiateRequest, InitiateResponse,
     GetRequest, GetResponse, SetRequest, SetResponse, ActionRequest, ActionResponse,
-    DataNotification, EventNotification,
+    AccessRequest, AccessResponse,
+    ReadRequest, ReadResponse, WriteRequest, WriteResponse, InformationReport,
+    DataNotification, DataNotificationConfirm, EventNotification,
     ExceptionResponse, ConfirmedServiceError,
     GeneralBlockTransfer,
-    GeneralGloCiphering, GeneralCiphering, ServiceCiphered,
+    GeneralGloCiphering, GeneralCiphering, ServiceCiphered, GeneralSigning,
 ]  # fmt: skip
 """Any APDU."""
 
 _READERS: Final[dict[int, Callable[[Reader], Apdu]]] = {
     0x01: initiate.read_request,
+    0x05: short_name.read_read_request,
+    0x06: short_name.read_write_request,
     0x08: initiate.read_response,
+    0x0C: short_name.read_read_response,
+    0x0D: short_name.read_write_response,
     0x0E: errors.read_confirmed_service_error,
     0x0F: notification.read_data_notification,
+    0x10: notification.read_data_notification_confirm,
+    0x16: short_name.read_unconfirmed_write_request,
+    0x18: short_name.read_information_report,
     0x60: acse.read_aarq,
     0x61: acse.read_aare,
     0x62: acse.read_rlrq,
@@ -82,7 +143,10 @@ _READERS: Final[dict[int, Callable[[Reader], Apdu]]] = {
     0xC5: read_set_response,
     0xC7: action.read_action_response,
     0xD8: errors.read_exception_response,
+    0xD9: access.read_access_request,
+    0xDA: access.read_access_response,
     ciphered.GENERAL_CIPHERING: ciphered.read_general_ciphering,
+    signing.GENERAL_SIGNING: signing.read_general_signing,
     0xE0: block_transfer.read_block,
 }
 
@@ -119,27 +183,51 @@ def decode_from(buf: bytes, *, lenient: bool = False) -> tuple[Apdu, int]:
 __all__ = [
     "Aare",
     "Aarq",
+    "AccessAction",
+    "AccessActionResult",
+    "AccessGet",
+    "AccessGetResult",
+    "AccessRequest",
+    "AccessResponse",
+    "AccessResult",
+    "AccessSet",
+    "AccessSetResult",
+    "AccessSpecification",
+    "ActionOutcome",
     "ActionRequestNextPblock",
     "ActionRequestNormal",
+    "ActionRequestWithFirstPblock",
+    "ActionRequestWithList",
+    "ActionRequestWithListAndFirstPblock",
+    "ActionRequestWithPblock",
+    "ActionResponseNextPblock",
     "ActionResponseNormal",
+    "ActionResponseWithList",
     "ActionResponseWithPblock",
     "ActionResult",
+    "AgreedKey",
     "Apdu",
     "ApplicationContext",
     "AssociationResult",
+    "BlockNumber",
+    "BlockNumberAccess",
     "Ciphered",
     "ConfirmedServiceError",
     "Conformance",
     "CosemAttribute",
     "CosemMethod",
     "DataAccessResult",
+    "DataBlockResult",
     "DataNotification",
+    "DataNotificationConfirm",
     "Diagnostic",
     "EventNotification",
     "ExceptionResponse",
     "GeneralBlockTransfer",
     "GeneralCiphering",
     "GeneralGloCiphering",
+    "GeneralHeader",
+    "GeneralSigning",
     "GetDataResult",
     "GetRequestNext",
     "GetRequestNormal",
@@ -147,19 +235,37 @@ __all__ = [
     "GetResponseNormal",
     "GetResponseWithDatablock",
     "GetResponseWithList",
+    "IdentifiedKey",
+    "InformationReport",
     "InitiateRequest",
     "InitiateResponse",
+    "KeyInfo",
     "Mechanism",
+    "ParameterizedAccess",
+    "ReadDataBlockAccess",
+    "ReadRequest",
+    "ReadResponse",
     "Rlre",
     "Rlrq",
+    "Selected",
     "SelectiveAccess",
     "ServiceCiphered",
     "SetRequestNormal",
     "SetRequestWithDatablock",
     "SetRequestWithFirstDatablock",
+    "SetRequestWithList",
+    "SetRequestWithListAndFirstDatablock",
     "SetResponseDatablock",
     "SetResponseLastDatablock",
+    "SetResponseLastDatablockWithList",
     "SetResponseNormal",
+    "SetResponseWithList",
+    "Variable",
+    "VariableName",
+    "WrappedKey",
+    "WriteDataBlockAccess",
+    "WriteRequest",
+    "WriteResponse",
     "decode",
     "decode_from",
 ]

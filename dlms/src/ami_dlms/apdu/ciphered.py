@@ -5,9 +5,10 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
+from ami_dlms.apdu.general import GeneralHeader, KeyInfo, read_header, read_key_info, write_key_info
 from ami_dlms.apdu.reader import Reader
 from ami_dlms.axdr import write_length
-from ami_dlms.errors import ApduMalformed, UnsupportedSuite
+from ami_dlms.errors import ApduMalformed
 
 GENERAL_GLO: Final = 0xDB
 GENERAL_DED: Final = 0xDC
@@ -31,6 +32,8 @@ DED_OF: Final = MappingProxyType(
 )  # fmt: skip
 """Service tag to the tag of its form under the dedicated key."""
 
+UNDER_DEDICATED_KEY: Final = frozenset(DED_OF.values()) | {GENERAL_DED}
+"""Tags of what is ciphered under the dedicated key."""
 SERVICE_CIPHERED: Final = frozenset(GLO_OF.values()) | frozenset(DED_OF.values())
 
 
@@ -65,15 +68,11 @@ class ServiceCiphered(NamedTuple):
 
 
 class GeneralCiphering(NamedTuple):
-    """Any APDU between two named parties, under an identified key (DD)."""
+    """Any APDU between two named parties, under the key that the key information tells (DD)."""
 
-    transaction_id: bytes
-    originator_system_title: bytes
-    recipient_system_title: bytes
-    date_time: bytes
-    other_information: bytes
-    key_id: int | None
-    """0 global unicast, 1 global broadcast; None: no key information."""
+    header: GeneralHeader
+    key_info: KeyInfo | None
+    """None: the global unicast key."""
     security_control: int
     invocation_counter: int
     content: bytes
@@ -81,27 +80,12 @@ class GeneralCiphering(NamedTuple):
     @property
     def system_title(self) -> bytes:
         """The originator's."""
-        return self.originator_system_title
-
-    @property
-    def header(self) -> bytes:
-        """The five fields in front, as they are authenticated."""
-        return b"".join(
-            write_length(len(field)) + field
-            for field in (
-                self.transaction_id,
-                self.originator_system_title,
-                self.recipient_system_title,
-                self.date_time,
-                self.other_information,
-            )
-        )
+        return self.header.originator_system_title
 
     def to_bytes(self) -> bytes:
         """Write the APDU."""
-        key = b"\x00" if self.key_id is None else bytes((1, 0, self.key_id))
         sealed = _sealed(self.security_control, self.invocation_counter, self.content)
-        return bytes((GENERAL_CIPHERING,)) + self.header + key + sealed
+        return bytes((GENERAL_CIPHERING,)) + self.header.to_bytes() + write_key_info(self.key_info) + sealed
 
 
 def _sealed(security_control: int, invocation_counter: int, content: bytes) -> bytes:
@@ -132,11 +116,9 @@ def read_service(reader: Reader, tag: int) -> ServiceCiphered:
 
 
 def read_general_ciphering(reader: Reader) -> GeneralCiphering:
-    """Read general-ciphering behind its tag. Raises UnsupportedSuite for wrapped and agreed keys."""
-    fields = [reader.octet_string() for _ in range(5)]
-    key_id = None
-    if reader.flag():
-        if reader.u8() != 0:
-            raise UnsupportedSuite("general-ciphering with a wrapped or agreed key is not supported")
-        key_id = reader.u8()
-    return GeneralCiphering(fields[0], fields[1], fields[2], fields[3], fields[4], key_id, *_read_sealed(reader))
+    """Read general-ciphering behind its tag."""
+    at = reader.at
+    header = read_header(reader)
+    if len(header.originator_system_title) not in (0, 8):
+        raise ApduMalformed("the originator's system title has not 8 octets", offset=at)
+    return GeneralCiphering(header, read_key_info(reader), *_read_sealed(reader))
