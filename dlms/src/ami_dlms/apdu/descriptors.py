@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from ami_dlms import axdr
 from ami_dlms.apdu.reader import Reader, u8
-from ami_dlms.axdr import Data
+from ami_dlms.axdr import Data, write_length
 from ami_dlms.errors import UsageError
 
 _DESCRIPTOR: Final = struct.Struct(">H6sb")
@@ -74,6 +75,26 @@ class SelectiveAccess:
     def to_bytes(self) -> bytes:
         """Write selector and parameters."""
         return u8(self.selector) + axdr.encode(self.parameters)
+
+
+Selected = tuple[CosemAttribute, SelectiveAccess | None]
+"""An attribute, and which part of it (`Cosem-Attribute-Descriptor-With-Selection`)."""
+
+
+def read_selected(reader: Reader) -> Selected:
+    """Read an attribute with its selection."""
+    return CosemAttribute.read(reader), SelectiveAccess.read_optional(reader)
+
+
+def write_selected(selected: Sequence[Selected]) -> bytes:
+    """Write a list of attributes with their selections."""
+    written = (attribute.to_bytes() + write_optional_access(access) for attribute, access in selected)
+    return write_length(len(selected)) + b"".join(written)
+
+
+def write_methods(methods: Sequence[CosemMethod]) -> bytes:
+    """Write a list of methods."""
+    return write_length(len(methods)) + b"".join(method.to_bytes() for method in methods)
 
 
 def write_optional_access(access: SelectiveAccess | None) -> bytes:

@@ -5,7 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Union
 
-from ami_dlms.apdu.descriptors import CosemAttribute, SelectiveAccess, write_optional_access
+from ami_dlms.apdu.descriptors import (
+    CosemAttribute,
+    Selected,
+    SelectiveAccess,
+    read_selected,
+    write_optional_access,
+    write_selected,
+)
 from ami_dlms.apdu.reader import Reader, octet_string, u8, u32
 from ami_dlms.apdu.results import (
     DataAccessResult,
@@ -52,14 +59,11 @@ class GetRequestWithList:
     """Read several attributes."""
 
     invoke_id_and_priority: int
-    attributes: tuple[tuple[CosemAttribute, SelectiveAccess | None], ...]
+    attributes: tuple[Selected, ...]
 
     def to_bytes(self) -> bytes:
         """Encode."""
-        head = bytes((GET_REQUEST, 3)) + u8(self.invoke_id_and_priority) + write_length(len(self.attributes))
-        return head + b"".join(
-            attribute.to_bytes() + write_optional_access(part) for attribute, part in self.attributes
-        )
+        return bytes((GET_REQUEST, 3)) + u8(self.invoke_id_and_priority) + write_selected(self.attributes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,10 +123,7 @@ def read_get_request(reader: Reader) -> GetRequest:
     if form == 2:
         return GetRequestNext(invoke, reader.u32())
     if form == 3:
-        count = reader.count()
-        return GetRequestWithList(
-            invoke, tuple((CosemAttribute.read(reader), SelectiveAccess.read_optional(reader)) for _ in range(count))
-        )
+        return GetRequestWithList(invoke, reader.items(read_selected))
     raise ApduMalformed(f"{form} is no form of a GET request", offset=1)
 
 
@@ -137,5 +138,5 @@ def read_get_response(reader: Reader) -> GetResponse:
         result = read_data_access_result(reader) if refused else reader.octet_string()
         return GetResponseWithDatablock(invoke, last, number, result)
     if form == 3:
-        return GetResponseWithList(invoke, tuple(read_get_data_result(reader) for _ in range(reader.count())))
+        return GetResponseWithList(invoke, reader.items(read_get_data_result))
     raise ApduMalformed(f"{form} is no form of a GET response", offset=1)

@@ -11,6 +11,7 @@ from ami_dlms.axdr import Data
 from ami_dlms.errors import ApduMalformed
 
 DATA_NOTIFICATION = 0x0F
+DATA_NOTIFICATION_CONFIRM = 0x10
 EVENT_NOTIFICATION = 0xC2
 
 _TAGGED_DATE_TIME = b"\x09\x0c"
@@ -33,6 +34,19 @@ class DataNotification:
         tag = b"\x09" if self.tagged_date_time else b""
         head = bytes((DATA_NOTIFICATION,)) + u32(self.long_invoke_id_and_priority)
         return head + tag + octet_string(self.date_time) + axdr.encode(self.body)
+
+
+@dataclass(frozen=True, slots=True)
+class DataNotificationConfirm:
+    """A push was received. `date_time` has 12 octets or none."""
+
+    long_invoke_id_and_priority: int
+    date_time: bytes = b""
+
+    def to_bytes(self) -> bytes:
+        """Encode."""
+        head = bytes((DATA_NOTIFICATION_CONFIRM,)) + u32(self.long_invoke_id_and_priority)
+        return head + octet_string(self.date_time)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +77,20 @@ def read_data_notification(reader: Reader) -> DataNotification:
     if tagged:
         reader.at += 1
     date_time = reader.octet_string()
-    if len(date_time) not in (0, 12):
-        raise ApduMalformed(f"a date-time of {len(date_time)} octets; 12 or none are due", offset=5)
+    _check_date_time(date_time)
     return DataNotification(invoke, date_time, reader.data(), tagged)
+
+
+def read_data_notification_confirm(reader: Reader) -> DataNotificationConfirm:
+    """Read what follows the tag."""
+    invoke, date_time = reader.u32(), reader.octet_string()
+    _check_date_time(date_time)
+    return DataNotificationConfirm(invoke, date_time)
+
+
+def _check_date_time(octets: bytes) -> None:
+    if len(octets) not in (0, 12):
+        raise ApduMalformed(f"a date-time of {len(octets)} octets; 12 or none are due", offset=5)
 
 
 def read_event_notification(reader: Reader, *, lenient: bool = False) -> EventNotification:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import struct
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Final, TypeVar
 
 from ami_dlms import axdr
 from ami_dlms.axdr import Data
 from ami_dlms.errors import ApduMalformed, TrailingBytes, Truncated, UsageError
 
+T = TypeVar("T")
 _U16: Final = struct.Struct(">H")
 _U32: Final = struct.Struct(">I")
 
@@ -76,6 +78,14 @@ class Reader:
         data, self.at = axdr.decode(self.buf, self.at)
         return data
 
+    def items(self, read: Callable[[Reader], T]) -> tuple[T, ...]:
+        """Read a SEQUENCE OF what `read` reads."""
+        return tuple(read(self) for _ in range(self.count()))
+
+    def values(self) -> tuple[Data, ...]:
+        """Read a SEQUENCE OF COSEM data."""
+        return self.items(Reader.data)
+
     def rest(self) -> bytes:
         """Read what is left."""
         return self.take(len(self.buf) - self.at)
@@ -106,6 +116,11 @@ def u32(value: int) -> bytes:
     if not 0 <= value <= 0xFFFF_FFFF:
         raise UsageError(f"{value} does not fit four octets")
     return _U32.pack(value)
+
+
+def values(data: Sequence[Data]) -> bytes:
+    """Write a SEQUENCE OF COSEM data."""
+    return axdr.write_length(len(data)) + b"".join(map(axdr.encode, data))
 
 
 def octet_string(octets: bytes) -> bytes:

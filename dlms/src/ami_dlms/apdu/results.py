@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import IntEnum
 from typing import Union
 
 from ami_dlms import axdr
 from ami_dlms.apdu.reader import Reader
-from ami_dlms.axdr import Data
+from ami_dlms.axdr import Data, write_length
 
 
 class DataAccessResult(IntEnum):
@@ -83,3 +84,8 @@ def write_get_data_result(result: GetDataResult) -> bytes:
     if isinstance(result, DataAccessResult):
         return bytes((1, result))
     return b"\x00" + axdr.encode(result)
+
+
+def write_results(results: Sequence[IntEnum]) -> bytes:
+    """Write a SEQUENCE OF result codes."""
+    return write_length(len(results)) + bytes(results)

@@ -6,9 +6,16 @@ from dataclasses import dataclass
 from typing import Union
 
 from ami_dlms import axdr
-from ami_dlms.apdu.descriptors import CosemAttribute, SelectiveAccess, write_optional_access
-from ami_dlms.apdu.reader import Reader, octet_string, u8, u32
-from ami_dlms.apdu.results import DataAccessResult, read_data_access_result
+from ami_dlms.apdu.descriptors import (
+    CosemAttribute,
+    Selected,
+    SelectiveAccess,
+    read_selected,
+    write_optional_access,
+    write_selected,
+)
+from ami_dlms.apdu.reader import Reader, octet_string, u8, u32, values
+from ami_dlms.apdu.results import DataAccessResult, read_data_access_result, write_results
 from ami_dlms.axdr import Data
 from ami_dlms.errors import ApduMalformed
 
@@ -65,6 +72,36 @@ class SetRequestWithDatablock:
 
 
 @dataclass(frozen=True, slots=True)
+class SetRequestWithList:
+    """Write several attributes; one value each."""
+
+    invoke_id_and_priority: int
+    attributes: tuple[Selected, ...]
+    values: tuple[Data, ...]
+
+    def to_bytes(self) -> bytes:
+        """Encode."""
+        head = bytes((SET_REQUEST, 4)) + u8(self.invoke_id_and_priority)
+        return head + write_selected(self.attributes) + values(self.values)
+
+
+@dataclass(frozen=True, slots=True)
+class SetRequestWithListAndFirstDatablock:
+    """Begin to write several attributes; the blocks carry the list of values."""
+
+    invoke_id_and_priority: int
+    attributes: tuple[Selected, ...]
+    last: bool
+    block_number: int
+    data: bytes
+
+    def to_bytes(self) -> bytes:
+        """Encode."""
+        head = bytes((SET_REQUEST, 5)) + u8(self.invoke_id_and_priority) + write_selected(self.attributes)
+        return head + bytes((self.last,)) + u32(self.block_number) + octet_string(self.data)
+
+
+@dataclass(frozen=True, slots=True)
 class SetResponseNormal:
     """How the writing ended."""
 
@@ -102,8 +139,46 @@ class SetResponseLastDatablock:
         return head + bytes((self.result,)) + u32(self.block_number)
 
 
-SetRequest = Union[SetRequestNormal, SetRequestWithFirstDatablock, SetRequestWithDatablock]
-SetResponse = Union[SetResponseNormal, SetResponseDatablock, SetResponseLastDatablock]
+@dataclass(frozen=True, slots=True)
+class SetResponseLastDatablockWithList:
+    """The last block was taken; how each writing ended."""
+
+    invoke_id_and_priority: int
+    results: tuple[DataAccessResult, ...]
+    block_number: int
+
+    def to_bytes(self) -> bytes:
+        """Encode."""
+        head = bytes((SET_RESPONSE, 4)) + u8(self.invoke_id_and_priority)
+        return head + write_results(self.results) + u32(self.block_number)
+
+
+@dataclass(frozen=True, slots=True)
+class SetResponseWithList:
+    """How each writing of a SetRequestWithList ended, in its order."""
+
+    invoke_id_and_priority: int
+    results: tuple[DataAccessResult, ...]
+
+    def to_bytes(self) -> bytes:
+        """Encode."""
+        return bytes((SET_RESPONSE, 5)) + u8(self.invoke_id_and_priority) + write_results(self.results)
+
+
+SetRequest = Union[
+    SetRequestNormal,
+    SetRequestWithFirstDatablock,
+    SetRequestWithDatablock,
+    SetRequestWithList,
+    SetRequestWithListAndFirstDatablock,
+]
+SetResponse = Union[
+    SetResponseNormal,
+    SetResponseDatablock,
+    SetResponseLastDatablock,
+    SetResponseLastDatablockWithList,
+    SetResponseWithList,
+]
 
 
 def read_set_request(reader: Reader) -> SetRequest:
@@ -119,7 +194,14 @@ def read_set_request(reader: Reader) -> SetRequest:
     if form == 3:
         last, number = reader.boolean(), reader.u32()
         return SetRequestWithDatablock(invoke, last, number, reader.octet_string())
-    raise ApduMalformed(f"{form} is no supported form of a SET request", offset=1)
+    if form == 4:
+        attributes = reader.items(read_selected)
+        return SetRequestWithList(invoke, attributes, reader.values())
+    if form == 5:
+        attributes = reader.items(read_selected)
+        last, number = reader.boolean(), reader.u32()
+        return SetRequestWithListAndFirstDatablock(invoke, attributes, last, number, reader.octet_string())
+    raise ApduMalformed(f"{form} is no form of a SET request", offset=1)
 
 
 def read_set_response(reader: Reader) -> SetResponse:
@@ -132,4 +214,9 @@ def read_set_response(reader: Reader) -> SetResponse:
     if form == 3:
         result = read_data_access_result(reader)
         return SetResponseLastDatablock(invoke, result, reader.u32())
-    raise ApduMalformed(f"{form} is no supported form of a SET response", offset=1)
+    if form == 4:
+        results = reader.items(read_data_access_result)
+        return SetResponseLastDatablockWithList(invoke, results, reader.u32())
+    if form == 5:
+        return SetResponseWithList(invoke, reader.items(read_data_access_result))
+    raise ApduMalformed(f"{form} is no form of a SET response", offset=1)
