@@ -1,0 +1,305 @@
+"""Classes that set up and watch the ways a device communicates."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ami_dlms.axdr import Tag
+from ami_dlms.cosem.interface import DATE_TIME, InterfaceClass, Method, dynamic, static, versions
+
+PORTS: Final[tuple[InterfaceClass, ...]] = (
+    *versions(
+        19,
+        (0, 1),
+        "IEC local port setup",
+        (
+            static(2, "default_mode", Tag.ENUM),
+            static(3, "default_baud", Tag.ENUM),
+            static(4, "prop_baud", Tag.ENUM),
+            static(5, "response_time", Tag.ENUM),
+            static(6, "device_addr", Tag.OCTET_STRING),
+            static(7, "pass_p1", Tag.OCTET_STRING),
+            static(8, "pass_p2", Tag.OCTET_STRING),
+            static(9, "pass_w5", Tag.OCTET_STRING),
+        ),
+    ),
+    *versions(
+        23,
+        (0, 1),
+        "IEC HDLC setup",
+        (
+            static(2, "comm_speed", Tag.ENUM),
+            static(3, "window_size_transmit", Tag.UINT8),
+            static(4, "window_size_receive", Tag.UINT8),
+            # One octet in version 0, two in version 1.
+            static(5, "max_info_field_length_transmit", Tag.UINT8, Tag.UINT16),
+            static(6, "max_info_field_length_receive", Tag.UINT8, Tag.UINT16),
+            static(7, "inter_octet_time_out", Tag.UINT16),
+            static(8, "inactivity_time_out", Tag.UINT16),
+            static(9, "device_address", Tag.UINT16),
+        ),
+    ),
+    *versions(
+        25,
+        (0,),
+        "M-Bus slave port setup",
+        (
+            static(2, "default_baud", Tag.ENUM),
+            static(3, "avail_baud", Tag.ENUM),
+            static(4, "addr_state", Tag.ENUM),
+            static(5, "bus_address", Tag.UINT8),
+        ),
+    ),
+    *versions(
+        27,
+        (0, 1),
+        "Modem configuration",
+        (
+            static(2, "comm_speed", Tag.ENUM),
+            static(3, "initialization_string", Tag.ARRAY),
+            static(4, "modem_profile", Tag.ARRAY),
+        ),
+    ),
+    *versions(
+        28,
+        (0, 2),
+        "Auto answer",
+        (
+            static(2, "mode", Tag.ENUM),
+            static(3, "listening_window", Tag.ARRAY),
+            dynamic(4, "status", Tag.ENUM),
+            static(5, "number_of_calls", Tag.UINT8),
+            static(6, "number_of_rings", Tag.STRUCTURE),
+            static(7, "list_of_allowed_callers", Tag.ARRAY, since=2),
+        ),
+    ),
+    *versions(
+        29,
+        (0, 1, 2),
+        "Auto connect",
+        (
+            static(2, "mode", Tag.ENUM),
+            static(3, "repetitions", Tag.UINT8),
+            static(4, "repetition_delay", Tag.UINT16),
+            static(5, "calling_window", Tag.ARRAY),
+            static(6, "destination_list", Tag.ARRAY),
+        ),
+        (Method(1, "connect", since=2),),
+    ),
+    *versions(
+        45,
+        (0,),
+        "GPRS modem setup",
+        (
+            static(2, "APN", Tag.OCTET_STRING),
+            static(3, "PIN_code", Tag.UINT16),
+            static(4, "quality_of_service", Tag.STRUCTURE),
+        ),
+    ),
+    *versions(
+        47,
+        (0, 1, 2),
+        "GSM diagnostic",
+        (
+            dynamic(2, "operator", Tag.VISIBLE_STRING),
+            dynamic(3, "status", Tag.ENUM),
+            dynamic(4, "cs_attachment", Tag.ENUM),
+            dynamic(5, "ps_status", Tag.ENUM),
+            dynamic(6, "cell_info", Tag.STRUCTURE),
+            dynamic(7, "adjacent_cells", Tag.ARRAY),
+            dynamic(8, "capture_time", DATE_TIME),
+        ),
+    ),
+    *versions(
+        151,
+        (0,),
+        "LTE monitoring",
+        (
+            dynamic(2, "LTE_network_parameters", Tag.STRUCTURE),
+            dynamic(3, "LTE_quality_of_service", Tag.STRUCTURE),
+        ),
+    ),
+)
+
+NETWORK: Final[tuple[InterfaceClass, ...]] = (
+    *versions(
+        40,
+        (0, 1, 2, 3),
+        "Push setup",
+        (
+            static(2, "push_object_list", Tag.ARRAY),
+            static(3, "send_destination_and_method", Tag.STRUCTURE),
+            static(4, "communication_window", Tag.ARRAY),
+            static(5, "randomisation_start_interval", Tag.UINT16),
+            static(6, "number_of_retries", Tag.UINT8),
+            static(7, "repetition_delay", Tag.UINT16, until=1),
+            static(7, "repetition_delay", Tag.STRUCTURE, since=2),
+            static(8, "port_reference", Tag.OCTET_STRING, since=1),
+            static(9, "push_client_SAP", Tag.INT8, since=1),
+            static(10, "push_protection_parameters", Tag.ARRAY, since=1),
+            static(11, "push_operation_method", Tag.ENUM, since=2),
+            static(12, "confirmation_parameters", Tag.STRUCTURE, since=2),
+            dynamic(13, "last_confirmation_date_time", DATE_TIME, since=2),
+        ),
+        (Method(1, "push"), Method(2, "reset", since=2)),
+        incomplete=(3,),
+    ),
+    *versions(
+        41,
+        (0,),
+        "TCP-UDP setup",
+        (
+            static(2, "TCP-UDP_port", Tag.UINT16),
+            static(3, "IP_reference", Tag.OCTET_STRING),
+            static(4, "MSS", Tag.UINT16),
+            static(5, "nb_of_sim_conn", Tag.UINT8),
+            static(6, "inactivity_time_out", Tag.UINT16),
+        ),
+    ),
+    *versions(
+        42,
+        (0,),
+        "IPv4 setup",
+        (
+            static(2, "DL_reference", Tag.OCTET_STRING),
+            dynamic(3, "IP_address", Tag.UINT32),
+            static(4, "multicast_IP_address", Tag.ARRAY),
+            static(5, "IP_options", Tag.ARRAY),
+            dynamic(6, "subnet_mask", Tag.UINT32),
+            dynamic(7, "gateway_IP_address", Tag.UINT32),
+            static(8, "use_DHCP_flag", Tag.BOOLEAN),
+            dynamic(9, "primary_DNS_address", Tag.UINT32),
+            dynamic(10, "secondary_DNS_address", Tag.UINT32),
+        ),
+        (
+            Method(1, "add_mc_IP_address"),
+            Method(2, "delete_mc_IP_address"),
+            Method(3, "get_nbof_mc_IP_addresses"),
+        ),
+    ),
+    *versions(43, (0,), "MAC address setup", (static(2, "MAC_address", Tag.OCTET_STRING),)),
+    *versions(
+        44,
+        (0,),
+        "PPP setup",
+        (
+            static(2, "PHY_reference", Tag.OCTET_STRING),
+            static(3, "LCP_options", Tag.ARRAY, Tag.STRUCTURE),
+            static(4, "IPCP_options", Tag.ARRAY, Tag.STRUCTURE),
+            static(5, "PPP_authentication", Tag.STRUCTURE),
+        ),
+    ),
+    *versions(
+        46,
+        (0,),
+        "SMTP setup",
+        (
+            static(2, "server_port", Tag.UINT16),
+            static(3, "user_name", Tag.OCTET_STRING),
+            static(4, "login_password", Tag.OCTET_STRING),
+            static(5, "server_address", Tag.OCTET_STRING),
+            static(6, "sender_address", Tag.OCTET_STRING),
+        ),
+    ),
+    *versions(
+        48,
+        (0,),
+        "IPv6 setup",
+        (
+            static(2, "DL_reference", Tag.OCTET_STRING),
+            static(3, "address_config_mode", Tag.ENUM),
+            dynamic(4, "unicast_IPv6_addresses", Tag.ARRAY),
+            static(5, "multicast_IPv6_addresses", Tag.ARRAY),
+            dynamic(6, "gateway_IPv6_addresses", Tag.ARRAY),
+            dynamic(7, "primary_DNS_address", Tag.OCTET_STRING),
+            dynamic(8, "secondary_DNS_address", Tag.OCTET_STRING),
+            static(9, "traffic_class", Tag.UINT8),
+            dynamic(10, "neighbor_discovery_setup", Tag.ARRAY),
+        ),
+        (Method(1, "add_IPv6_address"), Method(2, "remove_IPv6_address")),
+    ),
+    *versions(
+        152,
+        (0,),
+        "CoAP setup",
+        (
+            static(2, "UDP_reference", Tag.OCTET_STRING),
+            static(3, "ack_timeout"),
+            static(4, "ack_random_factor"),
+            static(5, "max_retransmit"),
+            static(6, "nstart"),
+            static(7, "delay_ack_timeout"),
+            static(8, "exponential_back_off"),
+            static(9, "probing_rate"),
+            static(10, "coap_uri_path"),
+            static(11, "transport_mode"),
+            static(12, "wrapper_version"),
+            static(13, "token_length"),
+        ),
+    ),
+    *versions(
+        153,
+        (0,),
+        "CoAP diagnostic",
+        (
+            dynamic(2, "messages_counter"),
+            dynamic(3, "request_response_counter"),
+            dynamic(4, "bt_counter"),
+            dynamic(5, "capture_time"),
+        ),
+        (Method(1, "reset"),),
+    ),
+)
+
+MBUS: Final[tuple[InterfaceClass, ...]] = (
+    *versions(
+        72,
+        (0, 1, 2),
+        "M-Bus client",
+        (
+            static(2, "mbus_port_reference", Tag.OCTET_STRING),
+            static(3, "capture_definition", Tag.ARRAY),
+            static(4, "capture_period", Tag.UINT32),
+            dynamic(5, "primary_address", Tag.UINT8),
+            dynamic(6, "identification_number", Tag.UINT32),
+            dynamic(7, "manufacturer_id", Tag.UINT16),
+            dynamic(8, "version", Tag.UINT8),
+            dynamic(9, "device_type", Tag.UINT8),
+            dynamic(10, "access_number", Tag.UINT8),
+            dynamic(11, "status", Tag.UINT8),
+            dynamic(12, "alarm", Tag.UINT8),
+            dynamic(13, "configuration", Tag.UINT16, since=1),
+            dynamic(14, "encryption_key_status", Tag.ENUM, since=1),
+        ),
+        (
+            Method(1, "slave_install"),
+            Method(2, "slave_deinstall"),
+            Method(3, "capture"),
+            Method(4, "reset_alarm"),
+            Method(5, "synchronize_clock"),
+            Method(6, "data_send"),
+            Method(7, "set_encryption_key"),
+            Method(8, "transfer_key"),
+        ),
+        incomplete=(2,),
+    ),
+    *versions(74, (0,), "M-Bus master port setup", (static(2, "comm_speed", Tag.ENUM),)),
+    *versions(
+        77,
+        (0,),
+        "M-Bus diagnostic",
+        (
+            dynamic(2, "received_signal_strength", Tag.UINT8),
+            dynamic(3, "channel_id", Tag.UINT8),
+            dynamic(4, "link_status", Tag.ENUM),
+            dynamic(5, "broadcast_frames_counter", Tag.ARRAY),
+            dynamic(6, "transmissions_counter", Tag.UINT32),
+            dynamic(7, "FCS_OK_frames_counter", Tag.UINT32),
+            dynamic(8, "FCS_NOK_frames_counter", Tag.UINT32),
+            dynamic(9, "capture_time", Tag.STRUCTURE),
+        ),
+        (Method(1, "reset"),),
+    ),
+)
+
+CLASSES: Final = (*PORTS, *NETWORK, *MBUS)
