@@ -9,12 +9,10 @@ from ami.raw.v1.exchange_pb2 import CaptureObject, Exchange, ScalerUnit
 from ami_dlms.apdu import CosemAttribute, SelectiveAccess
 from ami_dlms.axdr import Data, Tag
 from ami_dlms.client import Answer
+from ami_dlms.cosem.classes import scaler_unit_attribute
 from ami_dlms.obis import format_obis
 from ami_ingest.errors import ExchangeFailed
 
-REGISTER: Final = 3
-EXTENDED_REGISTER: Final = 4
-DEMAND_REGISTER: Final = 5
 PROFILE_GENERIC: Final = 7
 CLOCK: Final = 8
 ASSOCIATION_LN: Final = 15
@@ -23,10 +21,6 @@ DATA: Final = 1
 LOGICAL_DEVICE_NAME: Final = bytes((0, 0, 42, 0, 0, 255))
 CURRENT_ASSOCIATION: Final = bytes((0, 0, 40, 0, 0, 255))
 
-_SCALER_UNIT: Final = {REGISTER: 3, EXTENDED_REGISTER: 3, DEMAND_REGISTER: 4}
-"""The attribute that holds scaler and unit, by class (Blue Book)."""
-_SCALED: Final = {REGISTER: (2,), EXTENDED_REGISTER: (2,), DEMAND_REGISTER: (2, 3)}
-"""The attributes it applies to."""
 
 
 class Reads(Protocol):
@@ -95,10 +89,9 @@ class MeterObjects:
         name = await self.device_name(session)
         if name:
             exchange.logical_device_name = name
-        if attribute in _SCALED.get(class_id, ()):
-            scaler_unit = await self._scaler_unit(session, class_id, obis)
-            if scaler_unit is not None:
-                exchange.scaler_unit.CopyFrom(scaler_unit)
+        scaler_unit = await self._scaler_unit(session, class_id, obis, attribute)
+        if scaler_unit is not None:
+            exchange.scaler_unit.CopyFrom(scaler_unit)
         if class_id == PROFILE_GENERIC and attribute == 2:
             columns = await self.columns(session, obis)
             exchange.capture_objects.extend(columns.capture_objects)
@@ -120,19 +113,22 @@ class MeterObjects:
                 )
             capture_objects = [_capture_object(entry) for entry in captured.value]
             for column in capture_objects:
-                if column.attribute in _SCALED.get(column.class_id, ()):
-                    scaler_unit = await self._scaler_unit(session, column.class_id, column.obis)
-                    if scaler_unit is not None:
-                        column.scaler_unit.CopyFrom(scaler_unit)
+                scaler_unit = await self._scaler_unit(session, column.class_id, column.obis, column.attribute)
+                if scaler_unit is not None:
+                    column.scaler_unit.CopyFrom(scaler_unit)
             period = await _value(session, PROFILE_GENERIC, obis, 4)
             known = period is not None and isinstance(period.value, int)
             self._profiles[obis] = Columns(tuple(capture_objects), int(period.value) if known and period else None)
         return self._profiles[obis]
 
-    async def _scaler_unit(self, session: Reads, class_id: int, obis: bytes) -> ScalerUnit | None:
+    async def _scaler_unit(self, session: Reads, class_id: int, obis: bytes, attribute: int) -> ScalerUnit | None:
+        """Return scaler and unit of an attribute; None where its class gives it none, or the meter does not tell."""
+        holder = scaler_unit_attribute(class_id, attribute)
+        if holder is None:
+            return None
         key = (class_id, obis)
         if key not in self._scalers:
-            value = await _value(session, class_id, obis, _SCALER_UNIT[class_id])
+            value = await _value(session, class_id, obis, holder)
             self._scalers[key] = None if value is None else _scaler_unit_of(value)
         return self._scalers[key]
 

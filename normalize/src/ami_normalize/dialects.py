@@ -11,16 +11,15 @@ A dialect is a JSON object:
                               {"type": "number", "obis": "1.0.31.7.0.255", "scaler": -3, "unit": "A"},
                               {"type": "date", "part": "date"}, {"type": "any"}]}]}
 
-`objects` give scaler and unit only where the message and its exchange do not. A layout explains a positional list: it
-fits if the number of columns, their types and their constant beginnings do. In codes, `{1,2}` is a choice and `*` any
-group. A column without `obis` and `part` is passed over.
+`objects` give scaler and unit only where the message and its exchange do not; their codes may be patterns
+(`ami_dlms.obis.Pattern`: `{1,2}` is a choice, `*` any group). A layout explains a positional list: it fits if the
+number of columns, their types and their constant beginnings do. A column without `obis` and `part` is passed over.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -29,6 +28,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ami_dlms.axdr import Data, Tag
+from ami_dlms.errors import UsageError
+from ami_dlms.obis import Pattern, format_obis, parse_obis
 from ami_normalize.errors import MappingInvalid
 from ami_normalize.model import ScalerUnit
 from ami_schemas import units
@@ -98,7 +99,7 @@ class Dialect:
     name: str
     manufacturer: str = ""
     match: tuple[Mapping[str, str], ...] = ()
-    objects: tuple[tuple[re.Pattern[str], ScalerUnit], ...] = ()
+    objects: tuple[tuple[Pattern, ScalerUnit], ...] = ()
     layouts: tuple[Layout, ...] = ()
     deviation_inverted: bool = False
 
@@ -109,7 +110,7 @@ class Dialect:
     def scaler_unit(self, obis: str) -> ScalerUnit | None:
         """Return scaler and unit of an object that the message leaves unsaid."""
         for pattern, scaler_unit in self.objects:
-            if pattern.fullmatch(obis):
+            if pattern.match(parse_obis(obis)):
                 return scaler_unit
         return None
 
@@ -183,11 +184,13 @@ def _dialect(entry: Any, where: str) -> Dialect:
             name=name,
             manufacturer=str(entry.get("manufacturer", "")),
             match=tuple({str(k): str(v) for k, v in condition.items()} for condition in entry.get("match", [])),
-            objects=tuple((_pattern(rule["obis"]), _scaler_unit(rule, where)) for rule in entry.get("objects", [])),
+            objects=tuple(
+                (Pattern.parse(str(rule["obis"])), _scaler_unit(rule, where)) for rule in entry.get("objects", [])
+            ),
             layouts=tuple(_layout(layout, where) for layout in entry.get("layouts", [])),
             deviation_inverted=bool(entry.get("time", {}).get("deviation_inverted", False)),
         )
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError, UsageError) as error:
         raise MappingInvalid(f"{where}: not a dialect ({type(error).__name__}: {error}).") from error
 
 
@@ -195,7 +198,7 @@ def _layout(entry: Any, where: str) -> Layout:
     columns = tuple(
         Column(
             type=str(column["type"]),
-            obis=str(column.get("obis", "")),
+            obis=format_obis(parse_obis(str(column["obis"]))) if column.get("obis") else "",
             part=str(column.get("part", "")),
             starts=str(column.get("starts", "")),
             scaler_unit=_scaler_unit(column, where) if "unit" in column else None,
@@ -213,12 +216,6 @@ def _scaler_unit(rule: Mapping[str, Any], where: str) -> ScalerUnit:
     if code is None:
         raise MappingInvalid(f"{where}: '{unit}' is no unit of the DLMS unit list.")
     return ScalerUnit(int(rule.get("scaler", 0)), code)
-
-
-def _pattern(text: str) -> re.Pattern[str]:
-    """Compile a code with choices `{1,2}` and wildcards `*`."""
-    escaped = re.escape(text).replace(r"\*", r"\d+")
-    return re.compile(re.sub(r"\\{([\d,]+)\\}", lambda found: f"(?:{found[1].replace(',', '|')})", escaped))
 
 
 def _holds(trait: str, wanted: str, traits: Traits) -> bool:

@@ -11,6 +11,7 @@ from ami_dlms import axdr
 from ami_dlms.apdu import DataAccessResult, DataNotification
 from ami_dlms.axdr import Data
 from ami_dlms.cosem import CosemObject
+from ami_dlms.cosem.classes import scaler_unit_attribute
 from ami_dlms.framing import wrapper
 from ami_dlms.security import Form, Keys, Protection, protect
 from ami_simulator.meter import SERIAL, VirtualMeter
@@ -81,7 +82,8 @@ def _element(item: CosemObject) -> Data:
     value = item.read(2)
     if isinstance(value, DataAccessResult):
         raise ValueError(f"The object cannot be pushed: {value.name}.")  # noqa: TRY004  # its value, not its type
-    scaler_unit = item.read(3) if item.class_id in (3, 4) else None
+    holder = scaler_unit_attribute(item.class_id, 2)
+    scaler_unit = None if holder is None else item.read(holder)
     parts = [axdr.octets(item.logical_name), value]
     if isinstance(scaler_unit, Data):
         parts.append(scaler_unit)

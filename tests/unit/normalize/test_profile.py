@@ -6,11 +6,12 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from ami_dlms.axdr import NULL, Data, Tag, structure
+from ami_dlms.cosem.buffer import RowMalformed
 from ami_dlms.cosem_time import CosemDateTime
 from ami_normalize.dialects import NO_DIALECT
 from ami_normalize.model import ScalerUnit
 from ami_normalize.quality import Quality
-from ami_normalize.shapes.profile import Buffer, Column, RowsMismatch, blocks
+from ami_normalize.shapes.profile import Buffer, Column, blocks
 
 pytestmark = pytest.mark.unit
 
@@ -119,7 +120,7 @@ def test_rows_without_common_distance_are_blocks_of_their_own():
 
 
 def test_rows_of_another_width_are_a_mismatch():
-    with pytest.raises(RowsMismatch, match="3 columns"):
+    with pytest.raises(RowMalformed, match="3 columns"):
         made([(at(0), u32(1), u32(2))], [CLOCK, ENERGY])
 
 

@@ -9,9 +9,10 @@ from ami.raw.v1 import exchange_pb2
 from ami_dlms import apdu as apdus
 from ami_dlms.apdu import CosemAttribute, DataAccessResult, GetRequestNormal, GetRequestWithList, SelectiveAccess
 from ami_dlms.axdr import Data, Tag
+from ami_dlms.cosem.classes import scaler_unit_attribute
 from ami_dlms.errors import ReceivedError
 from ami_dlms.obis import format_obis
-from ami_normalize.model import Entry, ScalerUnit
+from ami_normalize.model import VALUE_ATTRIBUTE, Entry, ScalerUnit
 from ami_normalize.pipeline.decode import Answer
 from ami_normalize.pipeline.outcome import Refused
 from ami_normalize.shapes import lists, objects
@@ -20,8 +21,6 @@ from ami_schemas.reasons import Reason
 
 STAGE = "interpret"
 _PROFILE_CLASS, _BUFFER = 7, 2
-_SCALED = frozenset({(0, 2), (3, 2), (4, 2), (5, 2), (5, 3)})
-"""Class and attribute of what attribute scaler_unit applies to; class 0 is not stated."""
 _RANGE, _ENTRIES = 1, 2
 
 Asked = tuple[CosemAttribute, "SelectiveAccess | None"]
@@ -107,14 +106,22 @@ def _add(found: Found, asked: Asked, value: Data, exchange: exchange_pb2.Exchang
         found.buffers.append(Buffer(obis, rows, columns, exchange.capture_period_s))
         return
     stated = None
-    if (target.class_id, target.attribute) in _SCALED and exchange.HasField("scaler_unit"):
+    scaled = _is_scaled(target)
+    if scaled and exchange.HasField("scaler_unit"):
         stated = ScalerUnit(exchange.scaler_unit.scaler, exchange.scaler_unit.unit)
-    if value.tag in objects.COLLECTIONS and (target.class_id, target.attribute) in _SCALED:
+    if scaled and value.tag in objects.COLLECTIONS:
         inside = lists.entries(value.value) if value.tag != Tag.COMPACT_ARRAY else None
         if inside:
             found.entries.extend(inside)
             return
     found.entries.append(Entry(obis, value, stated, target.attribute, target.class_id))
+
+
+def _is_scaled(target: CosemAttribute) -> bool:
+    """Tell whether the attribute has a scaler and unit; where no class is stated, the value may have them."""
+    if not target.class_id:
+        return target.attribute == VALUE_ATTRIBUTE
+    return scaler_unit_attribute(target.class_id, target.attribute) is not None
 
 
 def _columns(exchange: exchange_pb2.Exchange, access: SelectiveAccess | None) -> list[Column]:

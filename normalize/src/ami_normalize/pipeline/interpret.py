@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from ami_dlms.apdu import DataNotification, EventNotification
 from ami_dlms.axdr import Data, Tag
+from ami_dlms.cosem.buffer import RowMalformed
 from ami_dlms.obis import format_obis
 from ami_normalize.dialects import NO_DIALECT, Dialect, Traits
 from ami_normalize.instants import Instant, from_octets
@@ -174,7 +175,7 @@ def _state(found: _Objects, context: Context) -> Statement:
     try:
         for buffer in found.buffers:
             blocks.extend(profile.blocks(buffer, dialect, place))
-    except profile.RowsMismatch as mismatch:
+    except RowMalformed as mismatch:
         raise Refused(Reason.CONTEXT_MISSING, STAGE, f"{mismatch}; read the capture objects again") from None
     if not readings and not blocks:
         raise Refused(Reason.NO_METER_DATA, STAGE, "the message names objects and has no value of any")

@@ -1,8 +1,8 @@
 """Profile buffers to interval blocks (Blue Book, class 7).
 
-Null-data has two meanings: in the clock column the stamp of the row before plus the capture period, in any other column
-the value of the row before. Delta types add to it. Rows stamped at equal distances become one block a column; a missing
-row is a value that is `MISSING`, and a stamp off the grid starts a new block.
+Rows that leave out what repeats are resolved by `ami_dlms.cosem.buffer`. A null stamp is counted on here, as an
+instant, because only here the zone of a clock without deviation is known. Rows stamped at equal distances become one
+block a column; a missing row is a value that is `MISSING`, and a stamp off the grid starts a new block.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from ami_dlms.axdr import Data, Tag
+from ami_dlms.cosem.buffer import resolved
+from ami_dlms.selective import CLOCK_CLASS
 from ami_normalize.dialects import Dialect
 from ami_normalize.instants import Instant, from_unix
 from ami_normalize.model import VALUE_ATTRIBUTE, Block, Entry, ScalerUnit
@@ -24,25 +26,8 @@ from ami_normalize.shapes import objects
 Place = Callable[[Instant, bool], Instant]
 """Puts a local time into the default zone; the flag chooses the second of two equal local times."""
 
-_CLOCK_CLASS = 8
 _MOST_MISSING = 3000
 """Rows filled in as missing at one place, a month of quarter hours: a wider gap starts a new block instead."""
-
-_DELTAS = frozenset(range(Tag.DELTA_INT8, Tag.DELTA_UINT32 + 1))
-_SPANS = {
-    tag: (-(1 << bits - 1) if signed else 0, 1 << bits)
-    for tag, bits, signed in (
-        (Tag.UINT8, 8, False),
-        (Tag.UINT16, 16, False),
-        (Tag.UINT32, 32, False),
-        (Tag.UINT64, 64, False),
-        (Tag.INT8, 8, True),
-        (Tag.INT16, 16, True),
-        (Tag.INT32, 32, True),
-        (Tag.INT64, 64, True),
-    )
-}
-"""Lowest value and number of values of each integer type, in which a delta wraps."""
 
 
 class Column(NamedTuple):
@@ -57,7 +42,7 @@ class Column(NamedTuple):
     @property
     def is_clock(self) -> bool:
         """Whether it stamps the rows."""
-        return self.class_id == _CLOCK_CLASS or objects.is_clock(self.obis) or self.is_unix_clock
+        return self.class_id == CLOCK_CLASS or objects.is_clock(self.obis) or self.is_unix_clock
 
     @property
     def is_unix_clock(self) -> bool:
@@ -69,10 +54,6 @@ class Column(NamedTuple):
         """Whether it is the profile status (0-b:96.10.e)."""
         groups = self.obis.split(".")
         return groups[0] == "0" and groups[2:4] == ["96", "10"]
-
-
-class RowsMismatch(ValueError):
-    """The rows have another number of columns than the capture objects."""
 
 
 class _Row(NamedTuple):
@@ -93,34 +74,29 @@ class Buffer(NamedTuple):
 def blocks(buffer: Buffer, dialect: Dialect, place: Place) -> tuple[Block, ...]:
     """Return one block a column and run of equal distances, in time order.
 
-    Without a common distance each row is a run of its own, with period 0. Raises RowsMismatch.
+    Without a common distance each row is a run of its own, with period 0. Raises RowMalformed
+    where a row has another number of columns than are captured.
     """
     period = buffer.period_s
-    resolved = list(_resolved(buffer, dialect, place))
-    stamps = [row.stamp.micros() for row in resolved if row.stamp]
+    rows = list(_rows(buffer, dialect, place))
+    stamps = [row.stamp.micros() for row in rows if row.stamp]
     if len(stamps) > 1 and stamps[0] > stamps[-1]:
-        resolved.reverse()
+        rows.reverse()
         stamps.reverse()
     period = period or _distance(stamps)
     found: list[Block] = []
-    for run in _runs(resolved, period):
+    for run in _runs(rows, period):
         found.extend(_block(buffer, run, period, dialect))
     return tuple(found)
 
 
-def _resolved(buffer: Buffer, dialect: Dialect, place: Place) -> Iterator[_Row]:
+def _rows(buffer: Buffer, dialect: Dialect, place: Place) -> Iterator[_Row]:
     """Yield the rows with stamps, and with every null and delta replaced by what it stands for."""
     rows, columns, period = buffer.rows, buffer.columns, buffer.period_s
-    before: list[Data] = []
     stamp: Instant | None = None
     clock_at = next((index for index, column in enumerate(columns) if column.is_clock), None)
     step = timedelta(seconds=period * _direction(rows, clock_at, dialect, place))
-    for row in rows:
-        if row.tag != Tag.STRUCTURE or len(row.value) != len(columns):
-            width = len(row.value) if row.tag == Tag.STRUCTURE else 1
-            raise RowsMismatch(f"a row has {width} columns, the profile captures {len(columns)}")
-        cells = tuple(_cell(cell, before[index] if before else None) for index, cell in enumerate(row.value))
-        before = list(cells)
+    for row, cells in zip(rows, resolved(rows, len(columns)), strict=True):
         if clock_at is not None:
             given = row.value[clock_at]
             if given.tag in objects.EMPTY:
@@ -160,17 +136,6 @@ def _stamp(data: Data, column: Column, dialect: Dialect) -> Instant | None:
     if column.is_unix_clock and data.tag in objects.INTEGERS:
         return from_unix(data.value)
     return objects.clock(data, dialect)
-
-
-def _cell(cell: Data, before: Data | None) -> Data:
-    if cell.tag in objects.EMPTY:
-        return before if before is not None else cell
-    if cell.tag not in _DELTAS:
-        return cell
-    if before is None or before.tag not in _SPANS:
-        return Data(Tag.NULL, None)  # a delta to nothing is no value
-    lowest, span = _SPANS[Tag(before.tag)]
-    return Data(before.tag, (before.value + cell.value - lowest) % span + lowest)
 
 
 def _distance(stamps: Sequence[int]) -> int:
