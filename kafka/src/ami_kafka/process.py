@@ -10,6 +10,8 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+_ENDED = frozenset("ZX")  # zombie, dead
+
 # The shell leaves at once, so that the process belongs to init and nobody has to wait for it.
 _DETACH = 'exec >>"$1" 2>&1 </dev/null; shift; "$@" & echo $! >"$0"'
 
@@ -66,9 +68,14 @@ def send(pid: int, number: signal.Signals) -> None:
 
 def _command_line(pid: int) -> str:
     if sys.platform == "linux":
-        try:
-            return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-        except OSError:
-            return ""
+        while True:
+            try:
+                found = Path(f"/proc/{pid}/cmdline").read_bytes()
+                state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+            except OSError:
+                return ""
+            if found or state in _ENDED:
+                return found.replace(b"\0", b" ").decode(errors="replace")
+            time.sleep(0.001)  # while a process takes over its program, it has no command line for a moment
     shown = subprocess.run(["/bin/ps", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False)  # noqa: S603
     return shown.stdout
