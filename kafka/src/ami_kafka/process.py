@@ -68,7 +68,7 @@ def send(pid: int, number: signal.Signals) -> None:
 
 def _command_line(pid: int) -> str:
     if sys.platform == "linux":
-        while True:
+        for _ in range(1000):
             try:
                 found = Path(f"/proc/{pid}/cmdline").read_bytes()
                 state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
@@ -77,5 +77,6 @@ def _command_line(pid: int) -> str:
             if found or state in _ENDED:
                 return found.replace(b"\0", b" ").decode(errors="replace")
             time.sleep(0.001)  # while a process takes over its program, it has no command line for a moment
+        return ""
     shown = subprocess.run(["/bin/ps", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False)  # noqa: S603
     return shown.stdout
