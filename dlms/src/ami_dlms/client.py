@@ -25,19 +25,17 @@ from ami_dlms.apdu import (
     CosemMethod,
     DataAccessResult,
     ExceptionResponse,
-    GeneralGloCiphering,
     GetRequestNext,
     GetRequestNormal,
     GetResponseNormal,
     GetResponseWithDatablock,
     SelectiveAccess,
-    ServiceCiphered,
     SetRequestNormal,
     SetResponseNormal,
 )
 from ami_dlms.association.blocks import BlockReceiver
 from ami_dlms.association.carrier import Carrier, carrier
-from ami_dlms.association.cipher import Cipher, ProtectionTooLow
+from ami_dlms.association.cipher import CIPHERED, Cipher, ProtectionTooLow
 from ami_dlms.association.events import Answer, Associated, Event, Failed, Refused, Released, Result, Send, Unsolicited
 from ami_dlms.association.proposal import Proposal
 from ami_dlms.association.settings import Authentication, ClientSettings
@@ -82,7 +80,7 @@ class Client:
         random: Callable[[int], bytes] = secrets.token_bytes,
     ) -> None:
         """`counter` gives the invocation counters of the encryption key; it is needed wherever keys are used."""
-        if settings.needs_system_title and counter is None:
+        if settings.needs_counter and counter is None:
             raise UsageError("Ciphering and hls-gmac need an invocation counter that never repeats; give one.")
         self._settings, self._counter, self._random = settings, counter, random
         self._state = ClientState.IDLE
@@ -212,7 +210,7 @@ class Client:
     def _open(self, octets: bytes) -> Apdu | None:
         """Return the plain APDU; None for a ciphered push."""
         received = apdu.decode(octets)
-        if not isinstance(received, (GeneralGloCiphering, ServiceCiphered)):
+        if not isinstance(received, CIPHERED):
             if self._cipher is not None and self._state is ClientState.WAITING:
                 _require_protection(received)
             return received
@@ -224,11 +222,10 @@ class Client:
     def _on_association(self, received: Apdu) -> list[Event]:
         if not isinstance(received, Aare) or self._proposal is None:
             raise AssociationRefused(f"The meter answered the association request with {type(received).__name__}.")
-        challenge = self._proposal.accept(received)
-        if challenge is None:
+        if self._proposal.accept(received) is None:
             return self._associated()
         self._step(ClientInput.CHALLENGED)
-        request = ActionRequestNormal(self._next_invoke(), REPLY_TO_HLS, axdr.octets(self._proposal.prove(challenge)))
+        request = ActionRequestNormal(self._next_invoke(), REPLY_TO_HLS, axdr.octets(self._proposal.prove()))
         return [Send(self._carrier.send(self._protect(request.to_bytes())))]
 
     def _on_proof(self, received: Apdu) -> list[Event]:

@@ -1,8 +1,7 @@
-"""A client's side of making an association: the AARQ, what the AARE says, and the mutual proof of HLS-GMAC."""
+"""A client's side of making an association: the AARQ, what the AARE says, and the mutual proof of HLS."""
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -15,26 +14,19 @@ from ami_dlms.apdu import (
     ConfirmedServiceError,
     Conformance,
     Diagnostic,
-    GeneralGloCiphering,
     InitiateRequest,
     InitiateResponse,
-    Mechanism,
     Rlrq,
-    ServiceCiphered,
 )
-from ami_dlms.association.cipher import Cipher
+from ami_dlms.association.cipher import CIPHERED, Cipher
+from ami_dlms.association.handshake import challenge_length, check, check_challenges, prove
 from ami_dlms.association.settings import SYSTEM_TITLE_LENGTH, Authentication, ClientSettings
 from ami_dlms.axdr import Data, Tag
 from ami_dlms.errors import AssociationRefused, AuthenticationFailed, DlmsError, UsageError
-from ami_dlms.security import CounterProvider
-from ami_dlms.security.hls import gmac_response, gmac_verify
+from ami_dlms.security import CounterProvider, Form
+from ami_dlms.security.hls import Exchange
+from ami_dlms.security.suites import KEY_LENGTHS
 
-CHALLENGE_LENGTH = 16
-MECHANISMS = {
-    Authentication.NONE: None,
-    Authentication.LLS: Mechanism.LLS,
-    Authentication.HLS_GMAC: Mechanism.HLS_GMAC,
-}
 ADVICE = {
     Diagnostic.APPLICATION_CONTEXT_NAME_NOT_SUPPORTED: "it wants its APDUs ciphered, or not ciphered",
     Diagnostic.CALLING_AP_TITLE_NOT_RECOGNIZED: "it does not know the client's system title",
@@ -62,7 +54,11 @@ class Proposal:
     ) -> None:
         self._settings = settings
         self._counter = counter
-        self._challenge = random(CHALLENGE_LENGTH)
+        self._challenge = random(challenge_length(settings.authentication))
+        self._dedicated: bytes | None = None
+        if settings.protects and settings.form.dedicated:
+            self._dedicated = random(KEY_LENGTHS[settings.suite])
+        self._exchange = Exchange(b"", self._challenge, b"", b"")
         self.cipher: Cipher | None = None
         self.agreed = Agreed(settings.server_system_title, settings.conformance, 0)
         if settings.protects:
@@ -81,18 +77,19 @@ class Proposal:
         """Return the AARQ."""
         settings = self._settings
         context = ApplicationContext.LOGICAL_NAME_CIPHERED if self.cipher else ApplicationContext.LOGICAL_NAME
-        proof = {Authentication.LLS: settings.password, Authentication.HLS_GMAC: self._challenge}
+        anonymous = settings.authentication is Authentication.NONE
+        proof = settings.password if settings.authentication is Authentication.LLS else self._challenge
         return Aarq(
             application_context=context,
             calling_ap_title=settings.client_system_title if settings.needs_system_title else None,
-            mechanism=MECHANISMS[settings.authentication],
-            calling_authentication=proof.get(settings.authentication),
-            user_information=self._initiate(),
+            mechanism=None if anonymous else settings.authentication.mechanism,
+            calling_authentication=None if anonymous else proof,
+            user_information=self._initiate(self._dedicated),
         ).to_bytes()
 
     def release_request(self) -> bytes:
         """Return the RLRQ; a ciphered association protects it, so that nobody else can end it (Green Book 9.4.3)."""
-        return Rlrq(0, self._initiate() if self.cipher else b"").to_bytes()
+        return Rlrq(0, self._initiate(None) if self.cipher else b"").to_bytes()
 
     def accept(self, aare: Aare) -> bytes | None:
         """Take the AARE; return the challenge to prove the keys on, or None if the association is complete.
@@ -106,51 +103,44 @@ class Proposal:
         if aare.result != AssociationResult.ACCEPTED:
             raise AssociationRefused(_refusal(aare), aare.result, aare.diagnostic)
         self.agreed = self._read_initiate(aare.user_information)._replace(server_system_title=title)
-        if self._settings.authentication is not Authentication.HLS_GMAC:
+        if self.cipher is not None:
+            self.cipher.form = self._settings.form
+            if self._dedicated is not None:
+                self.cipher.dedicate(self._dedicated)
+        if not self._settings.authentication.challenges:
             return None
         # Some servers leave the mechanism's name out; the challenge is what counts.
         challenge = aare.responding_authentication
         if not challenge:
+            offered = self._settings.authentication.value
             raise AuthenticationFailed(
-                "The meter accepted without a challenge: it does not offer hls-gmac to this client."
+                f"The meter accepted without a challenge: it does not offer {offered} to this client."
             )
-        if (
-            title is None
-            or title == self._settings.client_system_title
-            or hmac.compare_digest(challenge, self._challenge)
-        ):
-            raise AuthenticationFailed("The meter states no system title of its own, or sent our challenge back.")
+        ours = self._settings.client_system_title or b""
+        self._exchange = Exchange(challenge, self._challenge, ours, title or b"")
+        check_challenges(self._exchange, self._settings)
         return challenge
 
-    def prove(self, challenge: bytes) -> bytes:
+    def prove(self) -> bytes:
         """Return our answer to the server's challenge."""
-        settings = self._settings
-        if settings.keys is None or settings.client_system_title is None or self._counter is None:
-            raise UsageError("hls-gmac needs keys, the client's system title and a counter.")
-        return gmac_response(
-            challenge,
-            keys=settings.keys,
-            system_title=settings.client_system_title,
-            invocation_counter=self._counter.next(),
-            suite=settings.suite,
-        )
+        return prove(self._exchange, self._settings, self._counter)
 
     def check(self, answer: Data) -> None:
         """Verify the server's answer to our challenge; raises AuthenticationFailed."""
-        title, keys = self.agreed.server_system_title, self._settings.keys
-        if answer.tag != Tag.OCTET_STRING or title is None or keys is None:
+        if answer.tag != Tag.OCTET_STRING:
             raise AuthenticationFailed("The meter's answer to our challenge is no octet-string.")
-        gmac_verify(answer.value, self._challenge, keys=keys, system_title=title)
+        check(answer.value, self._exchange.mirrored(), self._settings)
 
-    def _initiate(self) -> bytes:
-        request = InitiateRequest(self._settings.conformance, self._settings.max_pdu_size).to_bytes()
-        return request if self.cipher is None else self.cipher.protect(request)
+    def _initiate(self, dedicated: bytes | None) -> bytes:
+        settings = self._settings
+        request = InitiateRequest(settings.conformance, settings.max_pdu_size, dedicated_key=dedicated).to_bytes()
+        return request if self.cipher is None else self.cipher.protect(request, form=Form.GLO)
 
     def _read_initiate(self, octets: bytes) -> Agreed:
         if not octets:  # not allowed, but seen: what was asked for is taken as agreed
             return self.agreed
         response = apdu.decode(octets)
-        if isinstance(response, (GeneralGloCiphering, ServiceCiphered)):
+        if isinstance(response, CIPHERED):
             if self.cipher is None:
                 raise AssociationRefused("The meter answered ciphered to an association that is not.")
             response = apdu.decode(self.cipher.open(response)[0])

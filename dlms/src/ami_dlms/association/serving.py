@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Callable
-from typing import NamedTuple
 
 from ami_dlms import apdu, axdr
 from ami_dlms.apdu import (
@@ -16,10 +15,10 @@ from ami_dlms.apdu import (
     Apdu,
     ApplicationContext,
     AssociationResult,
+    Ciphered,
     Conformance,
     Diagnostic,
     ExceptionResponse,
-    GeneralGloCiphering,
     GetRequestNext,
     GetRequestNormal,
     GetRequestWithList,
@@ -28,10 +27,10 @@ from ami_dlms.apdu import (
     Mechanism,
     Rlre,
     Rlrq,
-    ServiceCiphered,
     SetRequestNormal,
 )
-from ami_dlms.association.cipher import Cipher, CounterStale
+from ami_dlms.association.cipher import CIPHERED, Cipher, CounterStale, form_of
+from ami_dlms.association.handshake import LONGEST_CHALLENGE, SHORTEST_CHALLENGE, challenge_length, check, prove
 from ami_dlms.association.services import Request, Services
 from ami_dlms.association.settings import PUBLIC_CLIENT, SYSTEM_TITLE_LENGTH, Authentication, ServerSettings
 from ami_dlms.association.states import SERVER_TRANSITIONS, ServerInput, ServerState, step
@@ -40,17 +39,12 @@ from ami_dlms.cosem import LogicalDevice
 from ami_dlms.cosem.association import CURRENT_ASSOCIATION, REPLY_TO_HLS, AssociationLN
 from ami_dlms.errors import AuthenticationFailed, DlmsError
 from ami_dlms.security import Form, Protection
-from ami_dlms.security.hls import gmac_response, gmac_verify
+from ami_dlms.security.hls import Exchange
+from ami_dlms.security.suites import KEY_LENGTHS
 
-CHALLENGE_LENGTH = 16
 CIPHERING_OVERHEAD = 32
 """Octets that general-glo-ciphering adds to an APDU, at most."""
 REQUESTS = (GetRequestNormal, GetRequestNext, GetRequestWithList, SetRequestNormal, ActionRequestNormal)
-MECHANISM = {
-    Authentication.NONE: Mechanism.NONE,
-    Authentication.LLS: Mechanism.LLS,
-    Authentication.HLS_GMAC: Mechanism.HLS_GMAC,
-}
 
 NOT_ASSOCIATED = ExceptionResponse(1, 1)
 """Service not allowed, operation not possible."""
@@ -60,13 +54,6 @@ NOT_KNOWN = ExceptionResponse(2, 2)
 """Service unknown, service not supported."""
 NOT_DECIPHERED = ExceptionResponse(1, 5)
 INVOCATION_COUNTER_ERROR = 6
-
-
-class Challenge(NamedTuple):
-    """What an HLS client must answer, and what it asked us."""
-
-    ours: bytes
-    theirs: bytes
 
 
 class Refusal(Exception):
@@ -87,7 +74,7 @@ class ServerAssociation:
         self._state = ServerState.IDLE
         self._cipher: Cipher | None = None
         self._client_title: bytes | None = None
-        self._challenge: Challenge | None = None
+        self._exchange: Exchange | None = None
         self._services: Services | None = None
 
     @property
@@ -111,11 +98,11 @@ class ServerAssociation:
             return self._release()
         if self._state is ServerState.IDLE or self._services is None:
             return NOT_ASSOCIATED.to_bytes()
-        if not isinstance(received, (GeneralGloCiphering, ServiceCiphered)):
+        if not isinstance(received, CIPHERED):
             return NOT_PROTECTED.to_bytes() if self._cipher else self._serve(received)
         return self._serve_ciphered(received)
 
-    def _serve_ciphered(self, received: GeneralGloCiphering | ServiceCiphered) -> bytes:
+    def _serve_ciphered(self, received: Ciphered) -> bytes:
         cipher = self._cipher
         if cipher is None:
             return NOT_DECIPHERED.to_bytes()
@@ -127,7 +114,7 @@ class ServerAssociation:
         except DlmsError:
             return NOT_DECIPHERED.to_bytes()
         # The answer comes in the form and under the protection of the request, which is at least what the policy wants.
-        cipher.form = Form.GENERAL_GLO if isinstance(received, GeneralGloCiphering) else Form.GLO
+        cipher.form = form_of(received)
         response = self._serve(request)
         if response[0] == NOT_KNOWN.to_bytes()[0]:
             return response
@@ -140,14 +127,14 @@ class ServerAssociation:
             return NOT_KNOWN.to_bytes()
         return self._services.answer(request)
 
-    def _open(self, cipher: Cipher, received: GeneralGloCiphering | ServiceCiphered) -> tuple[bytes, Protection]:
+    def _open(self, cipher: Cipher, received: Ciphered) -> tuple[bytes, Protection]:
         opened = cipher.open(received)
         counters = self._device.counters
         counters.received = max(counters.received, received.invocation_counter)
         return opened
 
     def _associate(self, aarq: Aarq) -> Aare:
-        self._services = self._cipher = self._challenge = None
+        self._services = self._cipher = self._exchange = None
         context = aarq.application_context
         try:
             public = self._admit(aarq)
@@ -159,9 +146,12 @@ class ServerAssociation:
         conformance = initiate.conformance & self._settings.conformance
         self._services = self._open_services(initiate, conformance, public=public)
         response = InitiateResponse(conformance, self._settings.max_pdu_size).to_bytes()
-        information = response if self._cipher is None else self._cipher.protect(response)
+        information = response if self._cipher is None else self._cipher.protect(response, form=Form.GLO)
+        if self._cipher is not None and initiate.dedicated_key is not None:
+            self._cipher.dedicate(initiate.dedicated_key)
         title = self._settings.system_title if self._cipher or aarq.calling_ap_title else None
-        if public or self._settings.authentication is not Authentication.HLS_GMAC:
+        authentication = self._settings.authentication
+        if public or not authentication.challenges:
             self._step(ServerInput.ACCEPT)
             return Aare(
                 AssociationResult.ACCEPTED,
@@ -170,15 +160,16 @@ class ServerAssociation:
                 responding_ap_title=title,
                 user_information=information,
             )
-        self._challenge = Challenge(self._random(CHALLENGE_LENGTH), aarq.calling_authentication or b"")
+        ours, theirs = self._random(challenge_length(authentication)), aarq.calling_authentication or b""
+        self._exchange = Exchange(theirs, ours, self._settings.system_title or b"", self._client_title or b"")
         self._step(ServerInput.CHALLENGE)
         return Aare(
             AssociationResult.ACCEPTED,
             Diagnostic.AUTHENTICATION_REQUIRED,
             application_context=context,
             responding_ap_title=title,
-            mechanism=Mechanism.HLS_GMAC,
-            responding_authentication=self._challenge.ours,
+            mechanism=authentication.mechanism,
+            responding_authentication=ours,
             user_information=information,
         )
 
@@ -194,7 +185,7 @@ class ServerAssociation:
         open_to_all = settings.authentication is Authentication.NONE and settings.protection is Protection.NONE
         if mechanism == Mechanism.NONE and not ciphered and self._client_sap == PUBLIC_CLIENT and not open_to_all:
             return True
-        if mechanism != MECHANISM[settings.authentication]:
+        if mechanism != settings.authentication.mechanism:
             missing = mechanism == Mechanism.NONE
             raise Refusal(
                 Diagnostic.AUTHENTICATION_REQUIRED
@@ -203,7 +194,7 @@ class ServerAssociation:
             )
         if not ciphered and settings.protection is not Protection.NONE:
             raise Refusal(Diagnostic.APPLICATION_CONTEXT_NAME_NOT_SUPPORTED)
-        if ciphered or mechanism == Mechanism.HLS_GMAC:
+        if ciphered or settings.authentication.uses_titles:
             self._know_client(aarq)
         if ciphered:
             self._start_cipher()
@@ -235,14 +226,15 @@ class ServerAssociation:
             secret, self._settings.password or b""
         ):
             raise Refusal(Diagnostic.AUTHENTICATION_FAILURE)
-        if self._settings.authentication is Authentication.HLS_GMAC and not 8 <= len(secret) <= 64:
+        length_is_right = SHORTEST_CHALLENGE <= len(secret) <= LONGEST_CHALLENGE
+        if self._settings.authentication.challenges and not length_is_right:
             raise Refusal(Diagnostic.AUTHENTICATION_FAILURE)
 
     def _initiate(self, aarq: Aarq) -> InitiateRequest:
         """Read the InitiateRequest, ciphered where the context is; raises Refusal."""
         try:
             request = apdu.decode(aarq.user_information)
-            if isinstance(request, (GeneralGloCiphering, ServiceCiphered)) and self._cipher is not None:
+            if isinstance(request, CIPHERED) and self._cipher is not None:
                 plain, protection = self._open(self._cipher, request)
                 self._cipher.protection = protection
                 request = apdu.decode(plain)
@@ -250,6 +242,9 @@ class ServerAssociation:
             failed = Diagnostic.AUTHENTICATION_FAILURE if self._cipher else Diagnostic.NO_REASON_GIVEN
             raise Refusal(failed) from None
         if not isinstance(request, InitiateRequest):
+            raise Refusal(Diagnostic.NO_REASON_GIVEN)
+        dedicated = request.dedicated_key
+        if dedicated is not None and len(dedicated) != KEY_LENGTHS[self._settings.suite]:
             raise Refusal(Diagnostic.NO_REASON_GIVEN)
         return request
 
@@ -262,7 +257,7 @@ class ServerAssociation:
             client_sap=self._client_sap,
             server_sap=settings.server_sap,
             ciphered=self._cipher is not None,
-            mechanism=Mechanism.NONE if public else MECHANISM[settings.authentication],
+            mechanism=Mechanism.NONE if public else settings.authentication.mechanism,
             conformance=conformance,
             max_receive=settings.max_pdu_size,
             max_send=max_send,
@@ -279,35 +274,23 @@ class ServerAssociation:
             or request.method.method != REPLY_TO_HLS
         ):
             return NOT_ASSOCIATED.to_bytes()
-        settings, challenge, reply = self._settings, self._challenge, request.parameter
+        exchange, reply = self._exchange, request.parameter
         try:
-            if (
-                settings.keys is None
-                or settings.system_title is None
-                or self._client_title is None
-                or challenge is None
-                or reply is None
-                or reply.tag != Tag.OCTET_STRING
-            ):
+            if exchange is None or reply is None or reply.tag != Tag.OCTET_STRING:
                 raise AuthenticationFailed("The reply is no octet-string.")
-            counter = gmac_verify(reply.value, challenge.ours, keys=settings.keys, system_title=self._client_title)
+            counter = check(reply.value, exchange.mirrored(), self._settings)
         except DlmsError:
             self._step(ServerInput.DISPROVED)
             return ActionResponseNormal(request.invoke_id_and_priority, ActionResult.OTHER_REASON).to_bytes()
-        self._device.counters.received = max(self._device.counters.received, counter)
+        counters = self._device.counters
+        counters.received = max(counters.received, counter or 0)
         self._step(ServerInput.PROVED)
-        proof = gmac_response(
-            challenge.theirs,
-            keys=settings.keys,
-            system_title=settings.system_title,
-            invocation_counter=self._device.counters.sent.next(),
-            suite=settings.suite,
-        )
+        proof = prove(exchange, self._settings, counters.sent)
         return ActionResponseNormal(request.invoke_id_and_priority, ActionResult.SUCCESS, axdr.octets(proof)).to_bytes()
 
     def _release(self) -> bytes:
         self._step(ServerInput.RELEASE)
-        self._services = self._cipher = self._challenge = None
+        self._services = self._cipher = self._exchange = None
         return Rlre(0).to_bytes()
 
     def _step(self, event: ServerInput) -> None:

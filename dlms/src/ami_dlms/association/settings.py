@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 
-from ami_dlms.apdu import Conformance
+from ami_dlms.apdu import Conformance, Mechanism
 from ami_dlms.errors import UsageError
 from ami_dlms.framing import Framing
-from ami_dlms.security import Keys, Protection
+from ami_dlms.security import Form, Keys, Protection
+from ami_dlms.security.elliptic import private_key, public_key
+from ami_dlms.security.hls import Exchange
 
 PUBLIC_CLIENT = 16
 """SAP of the client that needs no authentication (Green Book 4.1.7)."""
@@ -27,20 +30,47 @@ CLIENT_CONFORMANCE = (
 SERVER_CONFORMANCE = CLIENT_CONFORMANCE | Conformance.MULTIPLE_REFERENCES
 """Services this server gives."""
 
+VendorProof = Callable[[Exchange], bytes]
+"""The manufacturer's function of mechanism 2: the answer of the side whose view is given."""
+
 
 class Authentication(str, Enum):
     """How the two sides prove who they are (Green Book 9.2.2.2.2)."""
 
     NONE = "none"
     LLS = "lls"
+    HLS = "hls"
+    """The manufacturer's own."""
     HLS_MD5 = "hls-md5"
     HLS_SHA1 = "hls-sha1"
     HLS_GMAC = "hls-gmac"
     HLS_SHA256 = "hls-sha256"
     HLS_ECDSA = "hls-ecdsa"
 
+    @property
+    def mechanism(self) -> Mechanism:
+        """The mechanism's name on the wire."""
+        return MECHANISMS[self]
 
-SUPPORTED = frozenset({Authentication.NONE, Authentication.LLS, Authentication.HLS_GMAC})
+    @property
+    def challenges(self) -> bool:
+        """Whether both sides answer a challenge (high level security)."""
+        return self not in (Authentication.NONE, Authentication.LLS)
+
+    @property
+    def uses_titles(self) -> bool:
+        """Whether the system titles enter the proof."""
+        return self in (Authentication.HLS_GMAC, Authentication.HLS_SHA256, Authentication.HLS_ECDSA)
+
+
+MECHANISMS = dict(zip(Authentication, Mechanism, strict=True))
+"""Both enumerate the mechanisms in the order of their names, 0 to 7."""
+_WITH_PASSWORD = (
+    Authentication.LLS,
+    Authentication.HLS_MD5,
+    Authentication.HLS_SHA1,
+    Authentication.HLS_SHA256,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +84,17 @@ class ClientSettings:
     framing: Framing = Framing.WRAPPER
     authentication: Authentication = Authentication.NONE
     password: bytes | None = field(default=None, repr=False)
+    """The password (lls), or the shared secret (hls-md5, hls-sha1, hls-sha256)."""
     suite: int = 0
     ciphered: bool | None = None
     """Whether APDUs are protected (application context 3); None: yes with hls-gmac, else no."""
     protection: Protection = Protection.AUTHENTICATED_ENCRYPTED
+    form: Form = Form.GLO
+    """Of protected APDUs. With `ded` and `general-ded` the AARQ brings the server a new dedicated key."""
     keys: Keys | None = None
+    """Also the key pairs of hls-ecdsa: our signing key and the server's public one."""
+    vendor_proof: VendorProof | None = field(default=None, repr=False)
+    """Of authentication hls."""
     client_system_title: bytes | None = None
     server_system_title: bytes | None = None
     """Used where the AARE does not state it."""
@@ -68,23 +104,12 @@ class ClientSettings:
 
     def __post_init__(self) -> None:
         """Refuse what cannot work, before anything is sent."""
-        if self.authentication not in SUPPORTED:
-            raise UsageError(
-                f"Authentication {self.authentication.value} is not supported yet; use none, lls or hls-gmac."
-            )
-        if self.framing not in (Framing.WRAPPER, Framing.HDLC):
-            raise UsageError(f"An association needs the framing wrapper or hdlc, not {self.framing.value}.")
-        if self.authentication is Authentication.LLS and self.password is None:
-            raise UsageError("Authentication lls needs a password.")
-        if self.authentication is Authentication.HLS_GMAC and (self.keys is None or self.keys.authentication is None):
-            raise UsageError(
-                "Authentication hls-gmac needs the encryption key (guek) and the authentication key (gak)."
-            )
+        _check(self)
         if self.ciphered and self.keys is None:
             raise UsageError("A ciphered association needs keys.")
         if self.needs_system_title:
             if self.client_system_title is None:
-                raise UsageError("Ciphering and hls-gmac need the client's system title.")
+                raise UsageError(f"Ciphering and {self.authentication.value} need the client's system title.")
             check_system_title(self.client_system_title)
         if self.server_system_title is not None:
             check_system_title(self.server_system_title)
@@ -95,9 +120,14 @@ class ClientSettings:
         return self.authentication is Authentication.HLS_GMAC if self.ciphered is None else self.ciphered
 
     @property
+    def needs_counter(self) -> bool:
+        """Whether the client uses invocation counters."""
+        return self.protects or self.authentication is Authentication.HLS_GMAC
+
+    @property
     def needs_system_title(self) -> bool:
         """Whether the client must state its system title."""
-        return self.protects or self.authentication is Authentication.HLS_GMAC
+        return self.protects or self.authentication.uses_titles
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +142,12 @@ class ServerSettings:
     framing: Framing = Framing.WRAPPER
     authentication: Authentication = Authentication.NONE
     password: bytes | None = field(default=None, repr=False)
+    """The password (lls), or the shared secret (hls-md5, hls-sha1, hls-sha256)."""
     suite: int = 0
     keys: Keys | None = None
+    """Also the key pairs of hls-ecdsa: the server's signing key and the client's public one."""
+    vendor_proof: VendorProof | None = field(default=None, repr=False)
+    """Of authentication hls."""
     system_title: bytes | None = None
     protection: Protection = Protection.NONE
     """The least protection of requests and responses in an authenticated association (the security policy)."""
@@ -123,22 +157,35 @@ class ServerSettings:
 
     def __post_init__(self) -> None:
         """Refuse what cannot work."""
-        if self.authentication not in SUPPORTED:
-            raise UsageError(
-                f"Authentication {self.authentication.value} is not supported yet; use none, lls or hls-gmac."
-            )
-        if self.framing not in (Framing.WRAPPER, Framing.HDLC):
-            raise UsageError(f"An association needs the framing wrapper or hdlc, not {self.framing.value}.")
-        if self.authentication is Authentication.LLS and self.password is None:
-            raise UsageError("Authentication lls needs a password.")
-        if self.authentication is Authentication.HLS_GMAC and (self.keys is None or self.keys.authentication is None):
-            raise UsageError(
-                "Authentication hls-gmac needs the encryption key (guek) and the authentication key (gak)."
-            )
-        if self.keys is not None and self.system_title is None:
-            raise UsageError("A server with keys needs a system title.")
+        _check(self)
+        if self.system_title is None and (self.keys is not None or self.authentication.uses_titles):
+            raise UsageError(f"A server with keys or {self.authentication.value} needs a system title.")
         if self.system_title is not None:
             check_system_title(self.system_title)
+
+
+def _check(settings: ClientSettings | ServerSettings) -> None:
+    """Raise UsageError where framing, suite, secrets and authentication do not fit."""
+    authentication, keys, suite = settings.authentication, settings.keys, settings.suite
+    if settings.framing not in (Framing.WRAPPER, Framing.HDLC):
+        raise UsageError(f"An association needs the framing wrapper or hdlc, not {settings.framing.value}.")
+    if authentication in _WITH_PASSWORD and settings.password is None:
+        raise UsageError(f"Authentication {authentication.value} needs a password.")
+    if authentication is Authentication.HLS and settings.vendor_proof is None:
+        raise UsageError("Authentication hls needs the manufacturer's function.")
+    if authentication is Authentication.HLS_GMAC and (keys is None or keys.authentication is None):
+        raise UsageError("Authentication hls-gmac needs the encryption key (guek) and the authentication key (gak).")
+    if suite not in (0, 1, 2):
+        raise UsageError(f"There is no security suite {suite}; 0, 1 and 2 exist.")
+    if suite == 2 and keys is not None and len(keys.encryption) != 32:
+        raise UsageError(f"Security suite 2 needs keys of 32 octets; the encryption key has {len(keys.encryption)}.")
+    if authentication is Authentication.HLS_ECDSA:
+        if suite == 0:
+            raise UsageError("Authentication hls-ecdsa needs security suite 1 or 2.")
+        if keys is None or keys.pairs.signing is None or keys.pairs.peer_signing is None:
+            raise UsageError("Authentication hls-ecdsa needs our signing key and the peer's public one.")
+        private_key(keys.pairs.signing, suite)
+        public_key(keys.pairs.peer_signing, suite)
 
 
 def check_system_title(title: bytes) -> None:
