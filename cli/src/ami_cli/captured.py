@@ -6,6 +6,7 @@ import json
 import re
 import sys
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,12 +30,13 @@ def transport_of(data: bytes) -> str:
 
 
 def lines_of(source: str) -> Iterator[str]:
-    """Yield the lines of a file, or of stdin for `-`. Raises OSError; what is not UTF-8 is replaced, not refused."""
-    if source == "-":
-        yield from sys.stdin
-        return
-    with Path(source).open(encoding="utf-8", errors="replace") as file:
-        yield from file
+    """Yield the lines of a file, or of stdin for `-`. Raises OSError; what is not UTF-8 is replaced, not refused.
+
+    Only a line feed ends a line: a carriage return or another of Unicode's line ends within one is its own matter.
+    """
+    with nullcontext(sys.stdin.buffer) if source == "-" else Path(source).open("rb") as file:
+        for line in file:
+            yield line.decode("utf-8", "replace")
 
 
 def messages_of(source: str) -> Iterator[dict[str, Any]]:

@@ -38,7 +38,11 @@ def table(*columns: str, title: str | None = None) -> Table:
 
 def print_json(obj: Mapping[str, Any]) -> None:
     """Print one JSON object on one line of stdout and flush, so that a reader of a pipe sees it at once."""
-    sys.stdout.write(json.dumps(obj, ensure_ascii=False, separators=(",", ":")) + "\n")
+    line = json.dumps(obj, ensure_ascii=False, separators=(",", ":"))
+    try:
+        sys.stdout.write(line + "\n")
+    except UnicodeEncodeError:  # a lone surrogate of somebody's JSON, or a terminal without UTF-8
+        sys.stdout.write(json.dumps(obj, separators=(",", ":")) + "\n")
     sys.stdout.flush()
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from math import isfinite
 from typing import Any
 
 from ami.raw.v1 import exchange_pb2
@@ -22,7 +23,7 @@ from ami_normalize.dialects import Dialects
 from ami_normalize.errors import KeysUnreadable
 from ami_normalize.instants import Instant
 from ami_normalize.keys import KeyRing, meter_keys
-from ami_normalize.pipeline import Context, RawRecord, Refused, understand
+from ami_normalize.pipeline import Context, RawRecord, Refused, defect, understand
 from ami_normalize.pipeline.identify import meter_id
 from ami_normalize.pipeline.interpret import Interpreted, Understood
 from ami_schemas import headers
@@ -44,6 +45,8 @@ _PROTECTION = {
 _STRENGTH = tuple(_PROTECTION)
 _NO_BYTES = Reason.FRAME_MALFORMED.value
 """The reason of a line that holds no message at all."""
+_NAMES = (str, int, float)
+"""What an `id` may be."""
 
 
 @dataclass(slots=True)
@@ -61,13 +64,18 @@ class _Gathered:
 def decode_lines(
     lines: Iterable[str | bytes], *, lenient: bool = False, dialects: Dialects | None = None
 ) -> Iterator[dict[str, Any]]:
-    """Answer every line that is not blank, in order; never raises for a line's sake."""
+    """Answer every line, in order; never raises for a line's sake. Blank lines at the very end are none."""
     base = Context(dialects=dialects or Dialects.load(), lenient=lenient)
+    blank = 0
     for line in lines:
         if not line.strip():
+            blank += 1
             continue
+        for _ in range(blank):
+            yield _answer(None, "rejected", _NO_BYTES, "the line is empty")
+        blank = 0
         try:
-            message = json.loads(line)
+            message = json.loads(line, parse_constant=_no_number, parse_float=_number)
         except (ValueError, RecursionError):
             yield _answer(None, "rejected", _NO_BYTES, "the line is not JSON")
             continue
@@ -81,17 +89,34 @@ def decode_line(message: object, context: Context | None = None) -> dict[str, An
     """
     if not isinstance(message, Mapping):
         return _answer(None, "rejected", _NO_BYTES, "the line is not a JSON object")
-    identity = message.get("id")
+    identity = _identity(message.get("id"))
     try:
         record = to_record(message)
         own = with_keys(message.get("keys"), context or Context())
     except (ValueError, TypeError, KeysUnreadable) as error:
         return _answer(identity, "rejected", _NO_BYTES, f"{error}")
     try:
-        understood = understand(record, own)
+        return _summary(identity, _gather(understand(record, own), own))
     except Refused as refusal:
         return _refused(identity, refusal)
-    return _summary(identity, _gather(understood, own))
+    except (OSError, MemoryError):
+        raise
+    except Exception as error:  # noqa: BLE001  one message must not stop all others
+        return _refused(identity, defect(error))
+
+
+def _no_number(text: str) -> float:
+    raise ValueError(f"{text} is no JSON")  # Python reads NaN and Infinity, and would write them
+
+
+def _number(text: str) -> float:
+    number = float(text)
+    return number if isfinite(number) else _no_number(text)
+
+
+def _identity(found: object) -> str | int | float | None:
+    """Return the `id` to answer with: text or a number; what is neither names nothing."""
+    return found if isinstance(found, _NAMES) else None
 
 
 def to_record(message: Mapping[str, Any]) -> RawRecord:
@@ -148,7 +173,14 @@ def with_keys(keys: object, context: Context) -> Context:
     ring = KeyRing()
     if keys.get("guek"):
         ring = KeyRing(any_title=meter_keys({"guek": keys["guek"], "gak": keys.get("gak") or None}, '"keys"'))
-    return replace(context, keys=ring, system_title=bytes.fromhex(title) if isinstance(title, str) and title else None)
+    return replace(context, keys=ring, system_title=_system_title(title) if title else None)
+
+
+def _system_title(text: object) -> bytes | None:
+    try:
+        return bytes.fromhex(text) if isinstance(text, str) else None
+    except ValueError:
+        raise ValueError('"keys": "system_title" has other characters than pairs of hex digits') from None
 
 
 def _gather(understood: Interpreted, context: Context) -> _Gathered:

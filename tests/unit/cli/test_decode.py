@@ -20,6 +20,7 @@ def test_jsonl_keeps_the_order_and_never_stops(tmp_path, capsys):
         "this is no JSON",
         "[1]",
         "",
+        " \r",
         json.dumps({"id": "b", "hex": "zz", "transport": "raw-apdu"}),
         json.dumps({"id": "c"}),
         json.dumps({"id": "d", "hex": POWER[:-4], "transport": "raw-apdu"}),
@@ -27,22 +28,48 @@ def test_jsonl_keeps_the_order_and_never_stops(tmp_path, capsys):
         json.dumps({"id": "e", "hex": POWER, "transport": "raw-apdu"}),
     ]
     path = tmp_path / "messages.jsonl"
-    path.write_bytes("\n".join(lines).encode() + b'\n{"id": "f", "hex": "\xff\xfe"}\n')
+    path.write_bytes("\n".join(lines).encode() + b'\n{"id": "f",\r"hex": "\xff\xfe"}\n\n \n')
 
     assert run(["decode", "--jsonl", str(path)]) == 0
     answers = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
-    assert [answer["id"] for answer in answers] == ["a", None, None, "b", "c", "d", None, "e", "f"]
-    assert [answer["outcome"] for answer in answers] == ["readings", *["rejected"] * 6, "readings", "rejected"]
+    assert [answer["id"] for answer in answers] == ["a", *[None] * 4, "b", "c", "d", None, "e", "f"]
+    assert [answer["outcome"] for answer in answers] == ["readings", *["rejected"] * 8, "readings", "rejected"]
     assert answers[0]["readings"][0]["value"] == "280"
-    assert answers[5]["reason"] == "TRUNCATED"
+    assert answers[7]["reason"] == "TRUNCATED"
 
 
-def test_jsonl_reads_stdin(monkeypatch, capsys):
-    monkeypatch.setattr("sys.stdin", io.StringIO(json.dumps({"id": 1, "hex": POWER, "transport": "raw-apdu"})))
+def test_jsonl_reads_stdin_whatever_its_encoding(monkeypatch, capsys):
+    octets = json.dumps({"id": 1, "hex": POWER, "transport": "raw-apdu"}).encode() + b'\n{"id": "\xff", "hex": "0f"}\n'
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(octets), encoding="utf-8"))
 
     assert run(["decode", "--jsonl", "-"]) == 0
-    assert json.loads(capsys.readouterr().out)["id"] == 1
+    assert [json.loads(line)["id"] for line in capsys.readouterr().out.splitlines()] == [1, "\ufffd"]
+
+
+@pytest.mark.parametrize(
+    ("written", "answered"),
+    [
+        (b'"\\ud800"', "\ud800"),
+        (b'"\xc3\xa9\xe2\x80\xa8"', "é\u2028"),
+        (b"5", 5),
+        (b"null", None),
+        (b'["a"]', None),
+        (b"[" * 500 + b"]" * 500, None),
+        (b"NaN", None),
+        (b"1e999", None),
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
+def test_any_id_is_answered_with_valid_json(written, answered, encoding, tmp_path, monkeypatch):
+    path = tmp_path / "messages.jsonl"
+    path.write_bytes(b'{"id":' + written + b',"hex":"0f"}')
+    out = io.BytesIO()
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(out, encoding=encoding))
+
+    assert run(["decode", "--jsonl", str(path)]) == 0
+    (line,) = out.getvalue().decode().strip().split("\n")
+    assert json.loads(line, parse_constant=pytest.fail)["id"] == answered
 
 
 def test_the_corpus_is_answered_line_by_line(corpus, corpus_dir, capsys):

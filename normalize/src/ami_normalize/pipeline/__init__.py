@@ -44,6 +44,7 @@ __all__ = [
     "ReadingsOutcome",
     "Refused",
     "Rejected",
+    "defect",
     "normalize",
     "understand",
 ]
@@ -57,15 +58,15 @@ def normalize(record: RawRecord, context: Context) -> Outcomes:
         return (refusal.outcome(),)
     except (OSError, MemoryError):
         raise
-    except Exception as defect:  # noqa: BLE001  one message must not stop all others
-        return (_defect(defect).outcome(),)
+    except Exception as error:  # noqa: BLE001  one message must not stop all others
+        return (defect(error).outcome(),)
 
 
-def _defect(defect: Exception) -> Refused:
+def defect(error: Exception) -> Refused:
     """Name the place of a defect, not what it says: its text may hold what the message held."""
-    place = traceback.extract_tb(defect.__traceback__)[-1]
+    place = traceback.extract_tb(error.__traceback__)[-1]
     where = f"{PurePath(place.filename).name}:{place.lineno}"
-    return Refused(Reason.DECODER_DEFECT, "decode", f"{type(defect).__name__} at {where}")
+    return Refused(Reason.DECODER_DEFECT, "decode", f"{type(error).__name__} at {where}")
 
 
 def understand(record: RawRecord, context: Context) -> Interpreted:

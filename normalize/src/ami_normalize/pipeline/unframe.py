@@ -41,7 +41,8 @@ def _refusal(message: Message) -> Refused:
         reason = Reason.P1_MALFORMED if message.framing is Framing.P1 else Reason.FRAME_CHECK_FAILED
         return Refused(reason, STAGE, f"{message.check_errors} frames have a wrong check sequence")
     if message.noise >= octets and not _cut_off(message.raw, message.framing):
-        return Refused(Reason.FRAME_MALFORMED, STAGE, f"no {message.framing.value} frame in {octets} octets")
+        what = "message" if message.framing is Framing.NONE else f"{message.framing.value} frame"
+        return Refused(Reason.FRAME_MALFORMED, STAGE, f"no {what} in {octets} octets")
     if message.framing is Framing.HDLC and _link_only(message.raw):
         return Refused(Reason.NO_METER_DATA, STAGE, "frames of the link only, without an APDU")
     return Refused(Reason.FRAME_INCOMPLETE, STAGE, f"the message is cut off after {octets} octets")
