@@ -9,6 +9,7 @@ import fcntl
 import hashlib
 import os
 import shutil
+import ssl
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -99,6 +100,7 @@ def _with_jgo(jars: Sequence[Jar], scratch: Path, folder: Path, tell: Fraction) 
         from jgo.maven import MavenContext  # noqa: PLC0415  an extra: only who runs a local broker needs it
     except ImportError:
         raise RuntimeError("jgo is not installed: pip install 'ami-kafka[broker]'") from None
+    _trust_the_system()
     mirror = os.environ.get("AMI_MAVEN_URL")
     repositories = {"mirror": mirror.rstrip("/")} if mirror else None
     context = MavenContext(repo_cache=scratch, remote_repos=repositories, timeout=60)
@@ -112,6 +114,14 @@ def _with_jgo(jars: Sequence[Jar], scratch: Path, folder: Path, tell: Fraction) 
         for done, task in enumerate(as_completed(tasks), start=1):
             task.result()
             tell(done / len(jars))
+
+
+def _trust_the_system() -> None:
+    """Let jgo's HTTP client trust whom this machine trusts, a company's own authority among them, as pip does."""
+    paths = ssl.get_default_verify_paths()
+    trusted = paths.cafile or paths.capath
+    if trusted and not os.environ.get("CURL_CA_BUNDLE"):
+        os.environ.setdefault("REQUESTS_CA_BUNDLE", trusted)
 
 
 def _with_maven(jars: Sequence[Jar], scratch: Path, folder: Path, tell: Fraction) -> None:

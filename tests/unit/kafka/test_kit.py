@@ -1,6 +1,8 @@
 """The local broker's parts that need no broker: Java, jars, processes, configuration."""
 
+import os
 import shutil
+import ssl
 import sys
 from pathlib import Path
 
@@ -69,6 +71,18 @@ def test_a_jar_that_is_not_the_expected_one_is_refused(tmp_path):
     with pytest.raises(JarsUnavailable, match="SHA-256"):
         jars._keep(jars.expected()[0], downloaded, tmp_path)
     assert not list(tmp_path.glob("*.jar"))
+
+
+def test_downloads_trust_whom_the_machine_trusts_unless_told_otherwise(monkeypatch):
+    paths = ssl.get_default_verify_paths()._replace(cafile="/etc/company.pem")
+    monkeypatch.setattr("ssl.get_default_verify_paths", lambda: paths)
+    monkeypatch.delenv("CURL_CA_BUNDLE", raising=False)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/own.pem")
+    jars._trust_the_system()
+    assert os.environ["REQUESTS_CA_BUNDLE"] == "/own.pem"
+    monkeypatch.delenv("REQUESTS_CA_BUNDLE")
+    jars._trust_the_system()
+    assert os.environ["REQUESTS_CA_BUNDLE"] == "/etc/company.pem"
 
 
 def test_where_neither_jgo_nor_maven_work_it_is_one_sentence(tmp_path, monkeypatch):
