@@ -11,37 +11,38 @@ Send the octets of every `Send`, in order. One request at a time.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from ami_dlms import apdu, axdr
 from ami_dlms.apdu import (
     Aare,
+    AccessRequest,
+    AccessSpecification,
     ActionRequestNormal,
+    ActionRequestWithList,
     ActionResponseNormal,
     ActionResult,
     Apdu,
     ConfirmedServiceError,
     CosemAttribute,
     CosemMethod,
-    DataAccessResult,
     ExceptionResponse,
-    GetRequestNext,
     GetRequestNormal,
-    GetResponseNormal,
-    GetResponseWithDatablock,
+    GetRequestWithList,
+    Selected,
     SelectiveAccess,
     SetRequestNormal,
-    SetResponseNormal,
+    SetRequestWithList,
 )
-from ami_dlms.association.blocks import BlockReceiver
 from ami_dlms.association.carrier import Carrier, carrier
 from ami_dlms.association.cipher import CIPHERED, Cipher, ProtectionTooLow
 from ami_dlms.association.events import Answer, Associated, Event, Failed, Refused, Released, Result, Send, Unsolicited
+from ami_dlms.association.exchange import INVOKE_ID, Exchange, More, Request
 from ami_dlms.association.proposal import Proposal
 from ami_dlms.association.settings import Authentication, ClientSettings
 from ami_dlms.association.states import CLIENT_TRANSITIONS, ClientInput, ClientState, step
 from ami_dlms.axdr import Data
-from ami_dlms.errors import ApduMalformed, AssociationRefused, AuthenticationFailed, DlmsError, LinkError, UsageError
+from ami_dlms.errors import AssociationRefused, AuthenticationFailed, DlmsError, LinkError, UsageError
 from ami_dlms.link import Connected, Delivered, Disconnected, LinkEvent, LinkFailed, Transmit
 from ami_dlms.security import CounterProvider
 
@@ -63,6 +64,8 @@ __all__ = [
 
 HIGH_PRIORITY_CONFIRMED = 0xC0
 """Upper bits of invoke-id-and-priority; the lower four are the invoke id."""
+CIPHERING_OVERHEAD = 32
+"""Octets that ciphering adds to an APDU, at most."""
 PUSHES = frozenset({0x0F, 0xC2, 0xCA, 0xD2})
 """First octets of notifications: plain data- and event-notification, glo- and ded-event-notification."""
 _UP = (ClientState.READY, ClientState.WAITING)
@@ -88,9 +91,8 @@ class Client:
         self._carrier: Carrier = carrier(settings)
         self._proposal: Proposal | None = None
         self._cipher: Cipher | None = None
-        self._request = b""
+        self._exchange: Exchange | None = None
         self._raw = bytearray()
-        self._blocks = BlockReceiver()
 
     @property
     def state(self) -> ClientState:
@@ -107,15 +109,38 @@ class Client:
 
     def get(self, attribute: CosemAttribute, access: SelectiveAccess | None = None) -> bytes:
         """Read an attribute; `receive` then leads to `Answer`, fetching blocks on the way."""
-        return self._ask(GetRequestNormal(self._begin(), attribute, access).to_bytes())
+        return self._ask(GetRequestNormal(self._begin(), attribute, access))
+
+    def get_list(self, attributes: Sequence[Selected]) -> bytes:
+        """Read attributes, each with its selection or None; the result is a tuple in their order."""
+        return self._ask(GetRequestWithList(self._begin(), tuple(attributes)))
 
     def set(self, attribute: CosemAttribute, value: Data, access: SelectiveAccess | None = None) -> bytes:
-        """Write an attribute."""
-        return self._ask(SetRequestNormal(self._begin(), attribute, access, value).to_bytes())
+        """Write an attribute, in blocks where it is longer than the server's APDUs."""
+        return self._ask(SetRequestNormal(self._begin(), attribute, access, value))
+
+    def set_list(self, writes: Sequence[tuple[Selected, Data]]) -> bytes:
+        """Write attributes; the result is a tuple in their order."""
+        attributes, values = tuple(target for target, _ in writes), tuple(value for _, value in writes)
+        return self._ask(SetRequestWithList(self._begin(), attributes, values))
 
     def action(self, method: CosemMethod, parameter: Data | None = None) -> bytes:
         """Invoke a method."""
-        return self._ask(ActionRequestNormal(self._begin(), method, parameter).to_bytes())
+        return self._ask(ActionRequestNormal(self._begin(), method, parameter))
+
+    def action_list(self, calls: Sequence[tuple[CosemMethod, Data]]) -> bytes:
+        """Invoke methods, each with its parameter (null-data for none); the result is a tuple in their order."""
+        methods, parameters = tuple(method for method, _ in calls), tuple(parameter for _, parameter in calls)
+        return self._ask(ActionRequestWithList(self._begin(), methods, parameters))
+
+    def access(self, accesses: Sequence[tuple[AccessSpecification, Data]]) -> bytes:
+        """Read, write and invoke in one request; null-data where nothing is written.
+
+        The result is a tuple in the order of `accesses`.
+        """
+        wanted, data = tuple(one for one, _ in accesses), tuple(value for _, value in accesses)
+        invoke = self._begin()
+        return self._ask(AccessRequest(HIGH_PRIORITY_CONFIRMED << 24 | invoke & INVOKE_ID, wanted, data))
 
     def release(self) -> bytes:
         """End the association and its link; `receive` then leads to `Released`.
@@ -243,31 +268,14 @@ class Client:
         return [Associated(agreed.server_system_title, agreed.conformance, agreed.max_pdu)]
 
     def _on_answer(self, received: Apdu) -> list[Event]:
-        if isinstance(received, (ExceptionResponse, ConfirmedServiceError)):
-            return self._answered(received)
-        if isinstance(received, (GetResponseNormal, GetResponseWithDatablock, SetResponseNormal, ActionResponseNormal)):
-            if received.invoke_id_and_priority & 0x0F != self._invoke:
-                return []  # the answer to an earlier request
-            if isinstance(received, GetResponseWithDatablock):
-                return self._on_block(received)
-            if isinstance(received, ActionResponseNormal):
-                returned = received.data if received.result is ActionResult.SUCCESS else None
-                return self._answered(received.result if returned is None else returned)
-            return self._answered(received.result)
-        raise ApduMalformed(f"The meter answered with {type(received).__name__}.")
-
-    def _on_block(self, block: GetResponseWithDatablock) -> list[Event]:
-        if isinstance(block.result, DataAccessResult):
-            return self._answered(block.result)
-        self._blocks.add(block.block_number, block.result)
-        if block.last:
-            return self._answered(axdr.decode_exact(self._blocks.octets))
-        following = GetRequestNext(HIGH_PRIORITY_CONFIRMED | self._invoke, block.block_number)
-        return [Send(self._carrier.send(self._protect(following.to_bytes())))]
+        taken = self._exchange.take(received) if self._exchange else None
+        if isinstance(taken, More):
+            return self._sent(taken.apdu)
+        return [] if taken is None else self._answered(taken.result)
 
     def _answered(self, result: Result) -> list[Event]:
         self._step(ClientInput.ANSWERED)
-        return [Answer(self._request, bytes(self._raw), result)]
+        return [Answer(self._exchange.first if self._exchange else b"", bytes(self._raw), result)]
 
     def _refuse(self, error: DlmsError) -> list[Event]:
         self._step(ClientInput.REFUSED)
@@ -278,15 +286,20 @@ class Client:
         step(CLIENT_TRANSITIONS, self._state, ClientInput.REQUEST)
         return self._next_invoke()
 
-    def _ask(self, request: bytes) -> bytes:
+    def _ask(self, request: Request) -> bytes:
         waiting = step(CLIENT_TRANSITIONS, self._state, ClientInput.REQUEST)
-        limit = self._proposal.agreed.max_pdu if self._proposal else 0
-        if limit and len(request) > limit:
-            raise UsageError(f"The request has {len(request)} octets; the meter takes {limit} at most.")
-        frames = self._carrier.send(self._protect(request))
-        self._state, self._request, self._blocks = waiting, request, BlockReceiver()
+        agreed = self._proposal.agreed if self._proposal else None
+        limit = agreed.max_pdu if agreed else 0
+        if limit and self._cipher is not None:
+            limit = max(1, limit - CIPHERING_OVERHEAD)
+        exchange = Exchange(request, limit, agreed.conformance if agreed else self._settings.conformance)
+        frames = self._carrier.send(self._protect(exchange.first))
+        self._state, self._exchange = waiting, exchange
         self._raw.clear()
         return frames
+
+    def _sent(self, request: bytes) -> list[Event]:
+        return [Send(self._carrier.send(self._protect(request)))]
 
     def _protect(self, octets: bytes) -> bytes:
         return octets if self._cipher is None else self._cipher.protect(octets)

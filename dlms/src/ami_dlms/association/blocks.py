@@ -1,12 +1,21 @@
-"""Block transfer of a get (Green Book 9.3.7): one side cuts a value into numbered blocks, the other joins them."""
+"""Block transfer of the services (Green Book 9.4.6): one side cuts octets into numbered blocks, the other joins."""
 
 from __future__ import annotations
 
-from ami_dlms.apdu import GetResponseWithDatablock
+from typing import NamedTuple
+
 from ami_dlms.errors import ApduMalformed, LimitExceeded
 
 MAX_VALUE = 1 << 24
 """Octets of a value that a client joins, at most."""
+
+
+class Block(NamedTuple):
+    """A block: whether it is the last one, its number, its octets. The order is that of every APDU with blocks."""
+
+    last: bool
+    number: int
+    data: bytes
 
 
 class BlockSender:
@@ -22,19 +31,19 @@ class BlockSender:
         """Whether the last block was sent."""
         return self.sent * self._size >= len(self._octets)
 
-    def next(self, invoke_id_and_priority: int) -> GetResponseWithDatablock:
+    def next(self) -> Block:
         """Return the next block."""
         begin = self.sent * self._size
         self.sent += 1
-        return GetResponseWithDatablock(
-            invoke_id_and_priority, self.finished, self.sent, self._octets[begin : begin + self._size]
-        )
+        return Block(self.finished, self.sent, self._octets[begin : begin + self._size])
 
 
 class BlockReceiver:
     """Joins blocks."""
 
-    def __init__(self) -> None:
+    def __init__(self, limit: int = MAX_VALUE) -> None:
+        """`limit`: octets that are joined at most."""
+        self._limit = limit
         self._octets = bytearray()
         self._number: int | None = None
 
@@ -49,10 +58,13 @@ class BlockReceiver:
         return bytes(self._octets)
 
     def add(self, number: int, octets: bytes) -> None:
-        """Take a block; numbers must follow each other, wherever the server begins."""
+        """Take a block; numbers must follow each other, wherever the sender begins.
+
+        Raises ApduMalformed, or LimitExceeded.
+        """
         if self._number is not None and number != self._number + 1:
             raise ApduMalformed(f"Block {number} follows block {self._number}.")
-        if len(self._octets) + len(octets) > MAX_VALUE:
-            raise LimitExceeded(f"A value in blocks is longer than {MAX_VALUE} octets.")
+        if len(self._octets) + len(octets) > self._limit:
+            raise LimitExceeded(f"A value in blocks is longer than {self._limit} octets.")
         self._number = number
         self._octets += octets

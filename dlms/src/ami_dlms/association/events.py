@@ -14,12 +14,20 @@ from ami_dlms.apdu import (
 from ami_dlms.axdr import Data
 from ami_dlms.errors import DlmsError
 
-Result = Union[Data, DataAccessResult, ActionResult, ExceptionResponse, ConfirmedServiceError, DlmsError]
-"""How a request ended. The association stays.
+SingleResult = Union[Data, DataAccessResult, ActionResult]
+"""How one access ended.
 
 - get: the value (`Data`), or the reason why there is none (`DataAccessResult`).
 - set: a `DataAccessResult`, SUCCESS if it was written.
 - action: what the method returned (`Data`, or a `DataAccessResult` in its place), else the `ActionResult`.
+"""
+
+Result = Union[SingleResult, tuple[SingleResult, ...], ExceptionResponse, ConfirmedServiceError, DlmsError]
+"""How a request ended. The association stays.
+
+- get, set, action: one SingleResult.
+- lists and access: one SingleResult for each access, in the order of the request (a server may refuse a list as a
+  whole with one).
 - any: the server's `ExceptionResponse` or `ConfirmedServiceError`; or an error, if the answer is whole but cannot be
   opened or decoded.
 """

@@ -19,19 +19,15 @@ from ami_dlms.apdu import (
     Conformance,
     Diagnostic,
     ExceptionResponse,
-    GetRequestNext,
-    GetRequestNormal,
-    GetRequestWithList,
     InitiateRequest,
     InitiateResponse,
     Mechanism,
     Rlre,
     Rlrq,
-    SetRequestNormal,
 )
 from ami_dlms.association.cipher import CIPHERED, Cipher, CounterStale, form_of
 from ami_dlms.association.handshake import LONGEST_CHALLENGE, SHORTEST_CHALLENGE, challenge_length, check, prove
-from ami_dlms.association.services import Request, Services
+from ami_dlms.association.services import Services
 from ami_dlms.association.settings import PUBLIC_CLIENT, SYSTEM_TITLE_LENGTH, Authentication, ServerSettings
 from ami_dlms.association.states import SERVER_TRANSITIONS, ServerInput, ServerState, step
 from ami_dlms.axdr import Tag
@@ -44,7 +40,6 @@ from ami_dlms.security.suites import KEY_LENGTHS
 
 CIPHERING_OVERHEAD = 32
 """Octets that general-glo-ciphering adds to an APDU, at most."""
-REQUESTS = (GetRequestNormal, GetRequestNext, GetRequestWithList, SetRequestNormal, ActionRequestNormal)
 
 NOT_ASSOCIATED = ExceptionResponse(1, 1)
 """Service not allowed, operation not possible."""
@@ -123,7 +118,7 @@ class ServerAssociation:
     def _serve(self, request: Apdu) -> bytes:
         if self._state is ServerState.CHALLENGED:
             return self._prove(request)
-        if self._services is None or not isinstance(request, REQUESTS):
+        if self._services is None:
             return NOT_KNOWN.to_bytes()
         return self._services.answer(request)
 
@@ -295,6 +290,3 @@ class ServerAssociation:
 
     def _step(self, event: ServerInput) -> None:
         self._state = step(SERVER_TRANSITIONS, self._state, event)
-
-
-__all__ = ["Request", "ServerAssociation"]

@@ -9,6 +9,7 @@ from enum import Enum
 from ami_dlms.apdu import Conformance, Mechanism
 from ami_dlms.errors import UsageError
 from ami_dlms.framing import Framing
+from ami_dlms.link.parameters import LONG_FRAMES, LinkParameters
 from ami_dlms.security import Form, Keys, Protection
 from ami_dlms.security.elliptic import private_key, public_key
 from ami_dlms.security.hls import Exchange
@@ -25,9 +26,13 @@ CLIENT_CONFORMANCE = (
     | Conformance.ACTION
     | Conformance.SELECTIVE_ACCESS
     | Conformance.BLOCK_TRANSFER_WITH_GET_OR_READ
+    | Conformance.BLOCK_TRANSFER_WITH_SET_OR_WRITE
+    | Conformance.BLOCK_TRANSFER_WITH_ACTION
+    | Conformance.MULTIPLE_REFERENCES
+    | Conformance.ACCESS
 )
-"""Services this client knows how to use."""
-SERVER_CONFORMANCE = CLIENT_CONFORMANCE | Conformance.MULTIPLE_REFERENCES
+"""Services this client knows how to use; with GENERAL_BLOCK_TRANSFER on top it sends every request in blocks."""
+SERVER_CONFORMANCE = CLIENT_CONFORMANCE | Conformance.GENERAL_BLOCK_TRANSFER
 """Services this server gives."""
 
 VendorProof = Callable[[Exchange], bytes]
@@ -101,6 +106,12 @@ class ClientSettings:
     max_pdu_size: int = 65535
     """Longest APDU this client takes, in octets; 0 means unlimited."""
     conformance: Conformance = CLIENT_CONFORMANCE
+    link: LinkParameters | None = None
+    """HDLC frame lengths and windows to propose; None proposes nothing, so that the defaults hold."""
+    block_window: int = 16
+    """Blocks of a general block transfer this client takes without confirming, 1 to 63 (over HDLC it is 1)."""
+    datagrams: bool = False
+    """The wrapper is carried by UDP: what is unanswered is sent again at each `timeout`."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot work, before anything is sent."""
@@ -154,6 +165,10 @@ class ServerSettings:
     max_pdu_size: int = 1024
     """Longest APDU this server takes, and sends unless the client takes less, in octets."""
     conformance: Conformance = SERVER_CONFORMANCE
+    link: LinkParameters = field(default=LONG_FRAMES)
+    """HDLC frame lengths and windows to offer; a client that proposes nothing gets the defaults."""
+    block_window: int = 16
+    """Blocks of a general block transfer this server takes without confirming, 1 to 63 (over HDLC it is 1)."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot work."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import ClassVar, Union
 
 from ami_dlms import axdr
-from ami_dlms.apdu import ActionResult, DataAccessResult, SelectiveAccess
+from ami_dlms.apdu import ActionOutcome, ActionResult, DataAccessResult, SelectiveAccess
 from ami_dlms.axdr import Data
 
 Value = Union[Data, Callable[[], Data]]
@@ -55,6 +55,6 @@ class CosemObject:
         setter = self.setters.get(attribute)
         return DataAccessResult.READ_WRITE_DENIED if setter is None else setter(value)
 
-    def invoke(self, method: int, parameter: Data | None) -> ActionResult:  # noqa: ARG002  # for subclasses
-        """Run a method."""
+    def invoke(self, method: int, parameter: Data | None) -> ActionResult | ActionOutcome:  # noqa: ARG002  # for subclasses
+        """Run a method; say how that went, with what it returns if anything."""
         return ActionResult.READ_WRITE_DENIED if method in self.methods else ActionResult.OBJECT_UNDEFINED

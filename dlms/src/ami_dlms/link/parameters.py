@@ -46,6 +46,10 @@ class LinkParameters(NamedTuple):
         )
 
 
+LONG_FRAMES = LinkParameters(MAX_INFORMATION, MAX_INFORMATION, 7, 7)
+"""The most a station can do."""
+
+
 def _length(identifier: int, value: int) -> bytes:
     size = 1 if value < 0x100 else 2
     return bytes((identifier, size)) + value.to_bytes(size, "big")

@@ -9,6 +9,7 @@ import pytest
 from ami_dlms import apdu, axdr
 from ami_dlms.apdu import (
     ActionResult,
+    Conformance,
     CosemAttribute,
     CosemMethod,
     DataAccessResult,
@@ -380,7 +381,7 @@ def test_noise_before_an_answer_stays_with_it(converse) -> None:
 
 
 def test_a_request_the_meter_cannot_take(converse) -> None:
-    talk = converse(server={"max_pdu_size": 100})
+    talk = converse(client={"conformance": Conformance.GET | Conformance.SET}, server={"max_pdu_size": 100})
     talk.associate()
 
     with pytest.raises(UsageError, match="100 at most"):
