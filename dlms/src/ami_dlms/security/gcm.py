@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 TAG_LENGTH: Final = 12
 
-_cipher = lru_cache(maxsize=16_384)(AESGCM)
+cipher = lru_cache(maxsize=16_384)(AESGCM)
 """One cipher a key; a cached one is about 2.5 KB."""
 
 
@@ -26,17 +26,17 @@ def nonce(system_title: bytes, counter: int) -> bytes:
 
 def counter_mode(key: bytes, iv: bytes, octets: bytes) -> bytes:
     """Encrypt or decrypt without a tag."""
-    return _cipher(key).encrypt(iv, octets, b"")[:-16]
+    return cipher(key).encrypt(iv, octets, b"")[:-16]
 
 
 def seal(key: bytes, iv: bytes, plaintext: bytes, aad: bytes) -> bytes:
     """Return ciphertext and 12-octet tag."""
-    return _cipher(key).encrypt(iv, plaintext, aad)[:-4]
+    return cipher(key).encrypt(iv, plaintext, aad)[:-4]
 
 
 def tag_of(key: bytes, iv: bytes, plaintext: bytes, aad: bytes) -> bytes:
     """Return the 12-octet tag of a plaintext."""
-    return _cipher(key).encrypt(iv, plaintext, aad)[-16:-4]
+    return cipher(key).encrypt(iv, plaintext, aad)[-16:-4]
 
 
 def verify(expected: bytes, received: bytes) -> bool:
