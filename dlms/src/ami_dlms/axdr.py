@@ -352,6 +352,8 @@ def _encode(data: Data, out: bytearray) -> None:
         contents = bytearray()
         for item in data.value.items:
             _encode_content(data.value.description, item, contents)
+        if data.value.items and not contents:
+            raise UsageError("a compact array of elements without contents has no count, so it cannot be written")
         _encode_description(data.value.description, out)
         out += write_length(len(contents)) + contents
     else:

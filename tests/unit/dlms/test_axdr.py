@@ -252,6 +252,7 @@ def test_work_is_bounded_by_the_elements_allowed():
         Data(7, b""),
         Data(Tag.UINT8, "1"),
         Data(Tag.COMPACT_ARRAY, CompactArray(TypeDescription(Tag.UINT8), (axdr.uint16(1),))),
+        Data(Tag.COMPACT_ARRAY, CompactArray(TypeDescription(Tag.NULL), (axdr.NULL, axdr.NULL))),
     ],
 )
 def test_what_does_not_fit_its_type_is_the_callers_mistake(value):

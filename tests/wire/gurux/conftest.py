@@ -84,6 +84,22 @@ def gurux_head_end(gurux_python):
     return read
 
 
+@pytest.fixture(scope="session")
+def gurux_codec(gurux_python):
+    """Ask codec.py: a request in, what the library makes of it out ({"ok": …} or {"error": …})."""
+    command = [str(gurux_python), str(GURUX / "codec.py")]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen(command, text=True, **pipes) as process:
+
+        def ask(**request):
+            process.stdin.write(json.dumps(request) + "\n")
+            process.stdin.flush()
+            return json.loads(process.stdout.readline())
+
+        yield ask
+        process.stdin.close()
+
+
 def _lines(command):
     done = subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=60, check=False)
     lines = [json.loads(line) for line in done.stdout.splitlines()]
