@@ -6,6 +6,7 @@ from typing import Any, Final, NamedTuple
 
 from ami_dlms import apdu as apdus
 from ami_dlms.apdu import Apdu
+from ami_dlms.shapes.heads import SHAPED
 from ami_dlms.shapes.template import Template
 from ami_dlms.shapes.trace import Untraceable
 
@@ -14,11 +15,13 @@ _LAYOUTS: Final = 16
 _VARIANTS: Final = 256
 """Templates of one layout: they differ in constants (OBIS codes, units)."""
 _TRIALS: Final = 4096
-"""Templates made before any was of use."""
+"""Attempts to make a template before any was of use; a long message counts for several."""
 _YIELD: Final = 8
-"""Messages read by templates for each further one that is made at once."""
+"""Messages read by templates for each further attempt."""
 _RAREST: Final = 64
 """Of unknown shapes, one in so many is learned whatever the yield."""
+_PER_ATTEMPT: Final = 1024
+"""Octets of a message that count as one attempt."""
 
 _Layouts = dict[int, dict[int, dict[int, Template]]]
 """Templates by length of the message, mask and masked message."""
@@ -55,12 +58,14 @@ class Shapes:
         """Start empty. `lenient` is that of `ami_dlms.apdu.decode`."""
         self._most = max(1, max_templates // 2)
         self._most_octets = max_octets // 2
+        self._largest = max_octets // 16
         self._lenient = lenient
         self._young: _Layouts = {}
         self._old: _Layouts = {}
         self._young_count = 0
         self._old_count = 0
         self._octets = 0
+        self._attempts = 0
         self.hits = 0
         """Messages read by a template so far."""
         self.learned = 0
@@ -101,19 +106,27 @@ class Shapes:
                 pass
         self.generic += 1
         apdu = apdus.decode(plaintext, lenient=self._lenient)
-        if self._worth_learning():
-            try:
-                template = Template(apdu, plaintext)
-            except Untraceable:
-                return Decoded(None, (), apdu)
-            self.learned += 1
-            if self._keep(template):
-                return Decoded(template, template.read(plaintext), apdu)
-        return Decoded(None, (), apdu)
+        template = self._learn(apdu, plaintext)
+        if template is None:
+            return Decoded(None, (), apdu)
+        return Decoded(template, template.read(plaintext), apdu)
 
-    def _worth_learning(self) -> bool:
-        """Say no to most unknown shapes while those learned so far are of little use."""
-        return self.learned < _TRIALS + self.hits // _YIELD or self.generic % _RAREST == 0
+    def _learn(self, apdu: Apdu, plaintext: bytes) -> Template | None:
+        """Make a template and keep it; but hardly ever while those made so far are of little use."""
+        if type(apdu) not in SHAPED or len(plaintext) > self._largest:
+            return None
+        if self._attempts > _TRIALS + self.hits // _YIELD and self.generic % _RAREST:
+            return None
+        self._attempts += 1 + len(plaintext) // _PER_ATTEMPT
+        try:
+            template = Template(apdu, plaintext)
+        except Untraceable:
+            return None
+        if template.weight > self._largest:
+            return None
+        self.learned += 1
+        self._keep(template)
+        return template
 
     def _remembered(self, plaintext: bytes) -> Template | None:
         """Look into the older generation; what is found there moves to the younger one."""
@@ -129,10 +142,8 @@ class Shapes:
                 return template
         return None
 
-    def _keep(self, template: Template) -> bool:
+    def _keep(self, template: Template) -> None:
         """Put a template into the younger generation; where that is full, it becomes the older one."""
-        if template.weight > self._most_octets // 8:
-            return False
         if self._young_count >= self._most or self._octets + template.weight > self._most_octets:
             self._turn()
         layouts = self._young.setdefault(template.length, {})
@@ -147,7 +158,6 @@ class Shapes:
         variants[template.constant] = template
         self._young_count += 1
         self._octets += template.weight
-        return True
 
     def _forget(self, layouts: dict[int, dict[int, Template]], mask: int) -> None:
         gone = layouts.pop(mask)

@@ -1,6 +1,6 @@
-"""General-glo-ciphering in its usual form, opened without an object in between.
+"""General-glo-ciphering and glo-* APDUs in their usual form, opened without an object in between.
 
-    DB 08 title(8) length control counter(4) content
+    DB 08 title(8) length control counter(4) content        tag length control counter(4) content
 
 `unprotect` takes any ciphered APDU: the usual form on a short way, everything else, errors included, by the generic
 decoder and `ami_dlms.security.unprotect`.
@@ -14,6 +14,7 @@ from typing import Final
 
 from ami_dlms import apdu
 from ami_dlms.apdu import GeneralCiphering, GeneralGloCiphering, ServiceCiphered
+from ami_dlms.apdu.ciphered import GLO_OF
 from ami_dlms.errors import ApduUnknown
 from ami_dlms.security import KeyProvider, Keys, KeySet, Protection, Unprotected, gcm
 from ami_dlms.security import unprotect as unprotect_generic
@@ -27,7 +28,8 @@ _ENCRYPTED_ONLY: Final = Protection.ENCRYPTED
 _AUTHENTICATED_ENCRYPTED: Final = Protection.AUTHENTICATED_ENCRYPTED
 """Looked up once: members of an enum are slow to reach."""
 _SHORTEST: Final = 10 + 1 + 5
-"""Octets of the usual form in front of its content, at least."""
+"""Octets in front of the content of general-glo-ciphering, at least."""
+_SERVICES: Final = frozenset(GLO_OF.values())
 
 _new: Final = tuple.__new__
 
@@ -43,23 +45,29 @@ def unprotect(message: bytes, keys: KeyProvider, title: bytes | None = None, *, 
     The result is the same, and so are the errors; also those of the generic decoder. Raises ApduUnknown for an APDU
     that is not ciphered.
     """
-    if len(message) >= _SHORTEST and message[0] == 0xDB and message[1] == 8:
-        length, at = message[10], 11
+    if len(message) >= _SHORTEST:
+        if message[0] == 0xDB and message[1] == 8:
+            title, at = message[2:10], 11
+        elif title is not None and len(title) == 8 and message[0] in _SERVICES:
+            at = 2
+        else:
+            return _unusual(message, keys, title, verify=verify)
+        length = message[at - 1]
         if length == 0x82:
-            length, at = message[11] << 8 | message[12], 13
+            length, at = message[at] << 8 | message[at + 1], at + 2
         elif length == 0x81:
-            length, at = message[11], 12
+            length, at = message[at], at + 1
         elif length > 0x7F:
             length = 0  # longer lengths are the generic decoder's
         content = at + 5
         if length == len(message) - at and length >= 5:
             control = message[at]
-            iv = message[2:10] + message[at + 1 : content]
+            iv = title + message[at + 1 : content]
             if control in _SEALED:
                 if type(keys) is Keys:
                     encryption, authentication = keys.encryption, keys.authentication
                 else:
-                    encryption, authentication = _keys_of(keys, message[2:10])
+                    encryption, authentication = keys.encryption_key(title, _UNICAST), keys.authentication_key(title)
                 if authentication is not None and length >= 17:
                     encrypt = gcm.cipher(encryption).encrypt
                     plaintext = encrypt(iv, message[content:-12], None)[:-16]
@@ -67,13 +75,13 @@ def unprotect(message: bytes, keys: KeyProvider, title: bytes | None = None, *, 
                     if compare_digest(expected, message[-12:]):
                         return _new(Unprotected, (plaintext, _AUTHENTICATED_ENCRYPTED, True))
             elif control in _ENCRYPTED:
-                encryption = keys.encryption_key(message[2:10], _UNICAST)
+                encryption = keys.encryption_key(title, _UNICAST)
                 return Unprotected(gcm.counter_mode(encryption, iv, message[content:]), _ENCRYPTED_ONLY, verified=False)
+    return _unusual(message, keys, title, verify=verify)
+
+
+def _unusual(message: bytes, keys: KeyProvider, title: bytes | None, *, verify: bool) -> Unprotected:
     sealed = apdu.decode(message)
     if not isinstance(sealed, (GeneralGloCiphering, GeneralCiphering, ServiceCiphered)):
         raise ApduUnknown(f"{message[0]:#04x} begins no ciphered APDU", offset=0)
     return unprotect_generic(sealed, keys, title, verify=verify)
-
-
-def _keys_of(keys: KeyProvider, title: bytes) -> tuple[bytes, bytes | None]:
-    return keys.encryption_key(title, _UNICAST), keys.authentication_key(title)

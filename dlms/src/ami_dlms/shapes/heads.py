@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from typing import Union
+from typing import Final, Union
 
 from ami_dlms.apdu import Apdu, DataNotification, EventNotification, GetResponseNormal, GetResponseWithList
 from ami_dlms.axdr import Data
@@ -12,6 +12,7 @@ from ami_dlms.shapes.trace import Trace, Untraceable
 
 Shaped = Union[DataNotification, EventNotification, GetResponseNormal, GetResponseWithList]
 """An APDU that has a shape."""
+SHAPED: Final = frozenset({DataNotification, EventNotification, GetResponseNormal, GetResponseWithList})
 
 
 def trace(apdu: Apdu, buf: bytes) -> tuple[Trace, type[Shaped], tuple[Node, ...]]:

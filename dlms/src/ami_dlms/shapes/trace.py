@@ -127,10 +127,8 @@ class Trace:
         first, begin = len(self.spans), self.at
         nodes: list[Node] = []
         for position, item in enumerate(items):
-            if meaning >> position & 1:
-                nodes.append(self._constant_member(item, packed=packed))
-            else:
-                nodes.append(member(item))
+            node = self._constant_member(item, packed=packed) if meaning >> position & 1 else member(item)
+            nodes.append(nodes[0] if nodes and node == nodes[0] else node)  # rows alike are kept once
         if len(self.spans) == first:
             return Fixed(items if tag is None else Data(tag, items))
         if tag == Tag.STRUCTURE or len(nodes) < 2 or nodes.count(nodes[0]) != len(nodes):

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from support.shaped_apdus import outcome
 
 from ami_dlms import apdu
-from ami_dlms.apdu import Ciphered, DataNotification, GeneralGloCiphering, ServiceCiphered
+from ami_dlms.apdu import Ciphered, GeneralGloCiphering, GetResponseNormal, ServiceCiphered
 from ami_dlms.axdr import octets
 from ami_dlms.errors import ApduUnknown, NeedKey, TagMismatch
 from ami_dlms.framing import Framing, unframe
@@ -47,7 +47,7 @@ def same(message, keys, *, verify=True):
 @st.composite
 def messages(draw):
     suite = draw(st.sampled_from([0, 1, 2]))
-    plaintext = DataNotification(1, b"", octets(bytes(draw(st.integers(0, 300))))).to_bytes()
+    plaintext = GetResponseNormal(1, octets(bytes(draw(st.integers(0, 300))))).to_bytes()
     return protect(
         plaintext,
         keys=LONG if suite == 2 else SHORT,
@@ -55,6 +55,7 @@ def messages(draw):
         invocation_counter=draw(st.integers(0, 2**32 - 1)),
         protection=draw(st.sampled_from(Protection)),
         suite=suite,
+        form=draw(st.sampled_from([Form.GENERAL_GLO, Form.GENERAL_GLO, Form.GLO])),
     )
 
 
@@ -87,6 +88,9 @@ def test_every_way_to_write_a_length(length, control):
         same(message, SHORT)
         same(message, SHORT, verify=False)
         same(message + bytes(length), SHORT)
+        same(b"\xcc" + written + inner, SHORT)
+        same(b"\xcc" + written + inner, SHORT, verify=False)
+        same(b"\xd4" + written + inner, SHORT)
     same(b"\xdb\x08" + TITLE + bytes((length & 0xFF,)) + inner, SHORT, verify=False)
 
 
