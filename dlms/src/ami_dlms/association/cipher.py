@@ -5,10 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import ClassVar
 
-from ami_dlms.apdu import AgreedKey, Ciphered, GeneralCiphering, GeneralGloCiphering, ServiceCiphered, WrappedKey
+from ami_dlms.apdu import (
+    AgreedKey,
+    Ciphered,
+    GeneralCiphering,
+    GeneralGloCiphering,
+    GeneralHeader,
+    ServiceCiphered,
+    WrappedKey,
+)
 from ami_dlms.apdu.ciphered import UNDER_DEDICATED_KEY
 from ami_dlms.errors import ApduMalformed, LimitExceeded, ReceivedError
-from ami_dlms.security import CounterProvider, Form, Keys, Protection, protect, unprotect
+from ami_dlms.security import CounterProvider, Form, Keys, Protection, identified, protect, protect_general, unprotect
 
 CIPHERED = (GeneralGloCiphering, GeneralCiphering, ServiceCiphered)
 """The classes of Ciphered, for isinstance."""
@@ -54,6 +62,8 @@ class Cipher:
         self.peer_title = peer_title
         self.protection = protection
         self.form = Form.GLO
+        self.transaction_id = b""
+        """Of the general-ciphering APDUs sent, an answer's as its request's; empty: each has a new one."""
         self._floors: dict[bytes, int] = {}
         self._counter = counter
 
@@ -70,15 +80,34 @@ class Cipher:
 
     def protect(self, apdu: bytes, protection: Protection | None = None, *, form: Form | None = None) -> bytes:
         """Return the ciphered APDU."""
-        return protect(
+        counter, protection, form = self.next_counter(), protection or self.protection, form or self.form
+        if form is not Form.GENERAL_CIPHERING:
+            return protect(
+                apdu,
+                keys=self.keys,
+                system_title=self.system_title,
+                invocation_counter=counter,
+                protection=protection,
+                suite=self.suite,
+                form=form,
+            )
+        transaction = self.transaction_id or counter.to_bytes(8, "big")
+        header = GeneralHeader(transaction, self.system_title, self.peer_title or b"")
+        return protect_general(
             apdu,
+            session=identified(self.keys, header),
             keys=self.keys,
-            system_title=self.system_title,
-            invocation_counter=self.next_counter(),
-            protection=protection or self.protection,
+            header=header,
+            invocation_counter=counter,
+            protection=protection,
             suite=self.suite,
-            form=form or self.form,
         )
+
+    def answer_to(self, request: Ciphered, apdu: bytes, protection: Protection) -> bytes:
+        """Return a ciphered answer, in the form of its request."""
+        if isinstance(request, GeneralCiphering):
+            self.transaction_id = request.header.transaction_id
+        return self.protect(apdu, protection, form=form_of(request))
 
     def open(self, apdu: Ciphered) -> tuple[bytes, Protection]:
         """Return the plain APDU and how it was protected; raises ReceivedError or NeedKey."""
@@ -106,7 +135,9 @@ class Cipher:
 
 def form_of(apdu: Ciphered) -> Form:
     """Return the form of a ciphered APDU, in which its answer is to come."""
-    dedicated = not isinstance(apdu, GeneralCiphering) and apdu.tag in UNDER_DEDICATED_KEY
+    if isinstance(apdu, GeneralCiphering):
+        return Form.GENERAL_CIPHERING
+    dedicated = apdu.tag in UNDER_DEDICATED_KEY
     if isinstance(apdu, ServiceCiphered):
         return Form.DED if dedicated else Form.GLO
     return Form.GENERAL_DED if dedicated else Form.GENERAL_GLO

@@ -133,7 +133,9 @@ class Proposal:
 
     def _initiate(self, dedicated: bytes | None) -> bytes:
         settings = self._settings
-        request = InitiateRequest(settings.conformance, settings.max_pdu_size, dedicated_key=dedicated).to_bytes()
+        request = InitiateRequest(
+            settings.proposed_conformance, settings.max_pdu_size, dedicated_key=dedicated
+        ).to_bytes()
         return request if self.cipher is None else self.cipher.protect(request, form=Form.GLO)
 
     def _read_initiate(self, octets: bytes) -> Agreed:
@@ -150,7 +152,7 @@ class Proposal:
             raise AssociationRefused(
                 f"The meter accepted with {type(response).__name__} in place of an InitiateResponse."
             )
-        conformance = response.conformance & self._settings.conformance
+        conformance = response.conformance & self._settings.proposed_conformance
         return self.agreed._replace(conformance=conformance, max_pdu=response.server_max_receive_pdu_size)
 
 

@@ -25,7 +25,7 @@ from ami_dlms.apdu import (
     Rlre,
     Rlrq,
 )
-from ami_dlms.association.cipher import CIPHERED, Cipher, CounterStale, form_of
+from ami_dlms.association.cipher import CIPHERED, Cipher, CounterStale
 from ami_dlms.association.handshake import LONGEST_CHALLENGE, SHORTEST_CHALLENGE, challenge_length, check, prove
 from ami_dlms.association.services import Services
 from ami_dlms.association.settings import PUBLIC_CLIENT, SYSTEM_TITLE_LENGTH, Authentication, ServerSettings
@@ -38,8 +38,8 @@ from ami_dlms.security import Form, Protection
 from ami_dlms.security.hls import Exchange
 from ami_dlms.security.suites import KEY_LENGTHS
 
-CIPHERING_OVERHEAD = 32
-"""Octets that general-glo-ciphering adds to an APDU, at most."""
+CIPHERING_OVERHEAD = 64
+"""Octets that general-ciphering adds to an APDU whose transaction id has 8 octets, at most."""
 
 NOT_ASSOCIATED = ExceptionResponse(1, 1)
 """Service not allowed, operation not possible."""
@@ -71,6 +71,7 @@ class ServerAssociation:
         self._client_title: bytes | None = None
         self._exchange: Exchange | None = None
         self._services: Services | None = None
+        self._longest_block = 0
 
     @property
     def state(self) -> ServerState:
@@ -81,8 +82,18 @@ class ServerAssociation:
         """Forget the association: the link is new or gone."""
         self._step(ServerInput.LINK_RESET)
 
-    def handle(self, octets: bytes) -> bytes:
-        """Answer one APDU; whatever it is, there is an answer and no error."""
+    @property
+    def longest_block(self) -> int:
+        """Longest APDU of a general block transfer to this client, in octets; 0 if it was not agreed on."""
+        return self._longest_block if self._services else 0
+
+    def handle(self, octets: bytes, *, whole: bool = False) -> bytes:
+        """Answer one APDU; whatever it is, there is an answer and no error.
+
+        `whole`: the answer may have any length, it is transferred in blocks.
+        """
+        if self._services is not None:
+            self._services.whole = whole
         try:
             received = apdu.decode(octets)
         except DlmsError:
@@ -109,11 +120,10 @@ class ServerAssociation:
         except DlmsError:
             return NOT_DECIPHERED.to_bytes()
         # The answer comes in the form and under the protection of the request, which is at least what the policy wants.
-        cipher.form = form_of(received)
         response = self._serve(request)
         if response[0] == NOT_KNOWN.to_bytes()[0]:
             return response
-        return cipher.protect(response, protection)
+        return cipher.answer_to(received, response, protection)
 
     def _serve(self, request: Apdu) -> bytes:
         if self._state is ServerState.CHALLENGED:
@@ -239,7 +249,7 @@ class ServerAssociation:
         if not isinstance(request, InitiateRequest):
             raise Refusal(Diagnostic.NO_REASON_GIVEN)
         dedicated = request.dedicated_key
-        if dedicated is not None and len(dedicated) != KEY_LENGTHS[self._settings.suite]:
+        if self._cipher is not None and dedicated is not None and len(dedicated) != KEY_LENGTHS[self._settings.suite]:
             raise Refusal(Diagnostic.NO_REASON_GIVEN)
         return request
 
@@ -247,6 +257,7 @@ class ServerAssociation:
         settings = self._settings
         client_limit = initiate.client_max_receive_pdu_size or settings.max_pdu_size
         max_send = min(client_limit, settings.max_pdu_size)
+        self._longest_block = max_send if conformance & Conformance.GENERAL_BLOCK_TRANSFER else 0
         association = AssociationLN(
             self._device.visible(public=public),
             client_sap=self._client_sap,
@@ -290,3 +301,4 @@ class ServerAssociation:
 
     def _step(self, event: ServerInput) -> None:
         self._state = step(SERVER_TRANSITIONS, self._state, event)
+

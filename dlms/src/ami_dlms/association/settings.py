@@ -32,7 +32,7 @@ CLIENT_CONFORMANCE = (
     | Conformance.ACCESS
 )
 """Services this client knows how to use; with GENERAL_BLOCK_TRANSFER on top it sends every request in blocks."""
-SERVER_CONFORMANCE = CLIENT_CONFORMANCE | Conformance.GENERAL_BLOCK_TRANSFER
+SERVER_CONFORMANCE = CLIENT_CONFORMANCE | Conformance.GENERAL_BLOCK_TRANSFER | Conformance.GENERAL_PROTECTION
 """Services this server gives."""
 
 VendorProof = Callable[[Exchange], bytes]
@@ -129,6 +129,12 @@ class ClientSettings:
     def protects(self) -> bool:
         """Whether APDUs are protected."""
         return self.authentication is Authentication.HLS_GMAC if self.ciphered is None else self.ciphered
+
+    @property
+    def proposed_conformance(self) -> Conformance:
+        """The services to propose: general protection where the form is one."""
+        general = self.protects and self.form.general
+        return self.conformance | Conformance.GENERAL_PROTECTION if general else self.conformance
 
     @property
     def needs_counter(self) -> bool:

@@ -33,11 +33,18 @@ class Form(Enum):
     """Service specific, dedicated key (get-request C0 becomes ded-get-request D0)."""
     GENERAL_DED = "general-ded"
     """Any APDU, dedicated key, with the system title."""
+    GENERAL_CIPHERING = "general-ciphering"
+    """Any APDU between two named parties: see `protect_general`."""
 
     @property
     def dedicated(self) -> bool:
         """Whether the dedicated key is used."""
         return self in (Form.DED, Form.GENERAL_DED)
+
+    @property
+    def general(self) -> bool:
+        """Whether it is one of the general protection APDUs, which both sides must offer."""
+        return self in (Form.GENERAL_GLO, Form.GENERAL_DED, Form.GENERAL_CIPHERING)
 
 
 def protect(
@@ -60,6 +67,8 @@ def protect(
     """
     if len(system_title) != 8:
         raise UsageError(f"a system title has 8 octets, not {len(system_title)}")
+    if form is Form.GENERAL_CIPHERING:
+        raise UsageError("general-ciphering names both parties; use protect_general")
     if form.dedicated and broadcast:
         raise UsageError("a dedicated key has one partner; a broadcast goes under the global broadcast key")
     key_set = KeySet.DEDICATED if form.dedicated else KeySet.BROADCAST if broadcast else KeySet.UNICAST
@@ -68,7 +77,7 @@ def protect(
     iv = gcm.nonce(system_title, invocation_counter)
     authentication = _authentication(keys, recipient, protection)
     content = _seal(plaintext, key, iv, head=bytes((control,)) + authentication)
-    if form in (Form.GENERAL_GLO, Form.GENERAL_DED):
+    if form.general:
         general = GENERAL_DED if form.dedicated else GENERAL_GLO
         return GeneralGloCiphering(system_title, control, invocation_counter, content, general).to_bytes()
     tag = (DED_OF if form.dedicated else GLO_OF).get(plaintext[0]) if plaintext else None
