@@ -24,9 +24,11 @@ from ami_dlms.apdu import (
     ActionResult,
     Apdu,
     ConfirmedServiceError,
+    Conformance,
     CosemAttribute,
     CosemMethod,
     ExceptionResponse,
+    GeneralBlockTransfer,
     GetRequestNormal,
     GetRequestWithList,
     Selected,
@@ -34,6 +36,7 @@ from ami_dlms.apdu import (
     SetRequestNormal,
     SetRequestWithList,
 )
+from ami_dlms.association.block_transfer import BlockTransfer
 from ami_dlms.association.carrier import Carrier, carrier
 from ami_dlms.association.cipher import CIPHERED, Cipher, ProtectionTooLow
 from ami_dlms.association.events import Answer, Associated, Event, Failed, Refused, Released, Result, Send, Unsolicited
@@ -42,7 +45,8 @@ from ami_dlms.association.proposal import Proposal
 from ami_dlms.association.settings import Authentication, ClientSettings
 from ami_dlms.association.states import CLIENT_TRANSITIONS, ClientInput, ClientState, step
 from ami_dlms.axdr import Data
-from ami_dlms.errors import AssociationRefused, AuthenticationFailed, DlmsError, LinkError, UsageError
+from ami_dlms.errors import ApduMalformed, AssociationRefused, AuthenticationFailed, DlmsError, LinkError, UsageError
+from ami_dlms.framing import Framing
 from ami_dlms.link import Connected, Delivered, Disconnected, LinkEvent, LinkFailed, Transmit
 from ami_dlms.security import CounterProvider
 
@@ -64,8 +68,10 @@ __all__ = [
 
 HIGH_PRIORITY_CONFIRMED = 0xC0
 """Upper bits of invoke-id-and-priority; the lower four are the invoke id."""
-CIPHERING_OVERHEAD = 32
+CIPHERING_OVERHEAD = 64
 """Octets that ciphering adds to an APDU, at most."""
+UNLIMITED = 65535
+"""Octets of an APDU in blocks where the server states no limit."""
 PUSHES = frozenset({0x0F, 0xC2, 0xCA, 0xD2})
 """First octets of notifications: plain data- and event-notification, glo- and ded-event-notification."""
 _UP = (ClientState.READY, ClientState.WAITING)
@@ -92,6 +98,8 @@ class Client:
         self._proposal: Proposal | None = None
         self._cipher: Cipher | None = None
         self._exchange: Exchange | None = None
+        self._transfer: BlockTransfer | None = None
+        self._association_request = b""
         self._raw = bytearray()
 
     @property
@@ -161,6 +169,10 @@ class Client:
     def timeout(self) -> list[Event]:
         """Nothing came for too long: repeat what HDLC may repeat; a release that nothing answers is `Released`."""
         again = self._carrier.timeout()
+        if not again and self._state is ClientState.WAITING and self._transfer is not None:
+            return self._transmit(self._transfer.timeout())
+        if not again and self._state is ClientState.ASSOCIATING and self._settings.datagrams:
+            return [Send(self._association_request)]
         if not again and self._state in _GOING_DOWN:
             return self.connection_lost()
         return self._on_link(again)
@@ -189,7 +201,8 @@ class Client:
             return []
         self._step(ClientInput.LINK_UP)
         try:
-            return [Send(self._carrier.send(self._proposal.request()))]
+            self._association_request = self._carrier.send(self._proposal.request())
+            return [Send(self._association_request)]
         except UsageError as error:  # the link went down in the same breath, or the counter is at its end
             return self._refuse(error)
 
@@ -215,6 +228,8 @@ class Client:
         before = len(self._raw)
         self._raw += raw
         try:
+            if octets[:1] == b"\xe0" and self._transfer is not None:
+                return self._on_block(self._transfer, octets)
             received = self._open(octets)
             if received is None:
                 del self._raw[before:]
@@ -231,6 +246,24 @@ class Client:
             if self._state is ClientState.WAITING:
                 return self._answered(error)
         return []
+
+    def _on_block(self, transfer: BlockTransfer, octets: bytes) -> list[Event]:
+        """Take a block of the answer; the whole answer is opened and decoded as if it had come at once."""
+        try:
+            block = apdu.decode(octets)
+        except DlmsError:
+            if self._settings.datagrams:
+                return []  # as if it was lost
+            raise
+        if not isinstance(block, GeneralBlockTransfer):
+            return []
+        arrival = transfer.receive(block)
+        if arrival.apdu is None:
+            return self._transmit(arrival.send)
+        self._transfer = None
+        if arrival.doubtful and self._cipher is None:
+            raise ApduMalformed("Blocks of the answer contradict each other: it is mixed with another one.")
+        return self._on_apdu(arrival.apdu, b"")
 
     def _open(self, octets: bytes) -> Apdu | None:
         """Return the plain APDU; None for a ciphered push."""
@@ -289,17 +322,38 @@ class Client:
     def _ask(self, request: Request) -> bytes:
         waiting = step(CLIENT_TRANSITIONS, self._state, ClientInput.REQUEST)
         agreed = self._proposal.agreed if self._proposal else None
-        limit = agreed.max_pdu if agreed else 0
+        limit = agreed.max_pdu if agreed and not self._in_blocks else 0
         if limit and self._cipher is not None:
             limit = max(1, limit - CIPHERING_OVERHEAD)
         exchange = Exchange(request, limit, agreed.conformance if agreed else self._settings.conformance)
-        frames = self._carrier.send(self._protect(exchange.first))
+        frames = self._framed(self._protect(exchange.first))
         self._state, self._exchange = waiting, exchange
         self._raw.clear()
         return frames
 
     def _sent(self, request: bytes) -> list[Event]:
-        return [Send(self._carrier.send(self._protect(request)))]
+        return [Send(self._framed(self._protect(request)))]
+
+    def _framed(self, octets: bytes) -> bytes:
+        """Frame an APDU, in blocks where that was agreed on."""
+        self._transfer = None
+        if not self._in_blocks or self._proposal is None:
+            return self._carrier.send(octets)
+        longest = self._proposal.agreed.max_pdu or UNLIMITED
+        window = 1 if self._settings.framing is Framing.HDLC else self._settings.block_window
+        transfer = BlockTransfer(longest, window, initiator=True)
+        frames = b"".join(map(self._carrier.send, transfer.send(octets)))
+        self._transfer = transfer
+        return frames
+
+    @property
+    def _in_blocks(self) -> bool:
+        return self._proposal is not None and bool(
+            self._proposal.agreed.conformance & Conformance.GENERAL_BLOCK_TRANSFER
+        )
+
+    def _transmit(self, octets: list[bytes]) -> list[Event]:
+        return [Send(b"".join(map(self._carrier.send, octets)))] if octets else []
 
     def _protect(self, octets: bytes) -> bytes:
         return octets if self._cipher is None else self._cipher.protect(octets)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 
+from ami_dlms.association.responder import Responder
 from ami_dlms.association.serving import ServerAssociation
 from ami_dlms.association.settings import Authentication, ServerSettings
 from ami_dlms.cosem import LogicalDevice
@@ -27,9 +28,9 @@ class Server:
         self, settings: ServerSettings, device: LogicalDevice, random: Callable[[int], bytes] = secrets.token_bytes
     ) -> None:
         self._settings, self._device, self._random = settings, device, random
-        self._associations: dict[int, ServerAssociation] = {}
+        self._responders: dict[int, Responder] = {}
         self._assembler = Assembler(Framing.WRAPPER)
-        self._link = HdlcLinkServer(settings.server_sap, settings.server_physical)
+        self._link = HdlcLinkServer(settings.server_sap, settings.server_physical, offer=settings.link)
 
     def receive(self, data: bytes) -> bytes:
         """Take octets of a client; return what to send, which may be nothing yet. Never raises on them."""
@@ -42,7 +43,8 @@ class Server:
             if client is None or server != self._settings.server_sap:
                 continue  # nobody lives at that address
             for octets in message.apdus:
-                out += wrapper.encode(self._association(client).handle(octets), server, client)
+                for answer in self._responder(client).answer(octets):
+                    out += wrapper.encode(answer, server, client)
         return bytes(out)
 
     def _receive_hdlc(self, data: bytes) -> bytes:
@@ -51,16 +53,21 @@ class Server:
             if isinstance(event, Transmit):
                 out += event.data
             elif isinstance(event, Delivered) and self._link.connected:
-                out += self._link.send(self._association(self._link.client).handle(event.apdu))
+                out += self._answer_on_link(event.apdu)
             elif isinstance(event, (Connected, Disconnected)):
-                self._associations.clear()
+                self._responders.clear()
         return bytes(out)
 
-    def _association(self, client: int) -> ServerAssociation:
-        association = self._associations.get(client)
-        if association is None:
-            if len(self._associations) >= MAX_CLIENTS:
-                self._associations.pop(next(iter(self._associations)))
+    def _answer_on_link(self, octets: bytes) -> bytes:
+        answers = self._responder(self._link.client).answer(octets)
+        return b"".join(map(self._link.send, answers)) or self._link.acknowledge()
+
+    def _responder(self, client: int) -> Responder:
+        responder = self._responders.get(client)
+        if responder is None:
+            if len(self._responders) >= MAX_CLIENTS:
+                self._responders.pop(next(iter(self._responders)))
             association = ServerAssociation(self._settings, self._device, client, self._random)
-            self._associations[client] = association
-        return association
+            window = 1 if self._settings.framing is Framing.HDLC else self._settings.block_window
+            responder = self._responders[client] = Responder(association, window)
+        return responder

@@ -69,8 +69,10 @@ class WrapperCarrier:
 class HdlcCarrier:
     """APDUs over an HDLC link."""
 
-    def __init__(self, client: int, server: int, server_physical: int | None) -> None:
-        self._link = HdlcLinkClient(client, server, server_physical)
+    def __init__(
+        self, client: int, server: int, server_physical: int | None, propose: LinkParameters | None = None
+    ) -> None:
+        self._link = HdlcLinkClient(client, server, server_physical, propose=propose)
 
     def connect(self) -> list[LinkEvent]:
         """Send an SNRM."""
@@ -96,5 +98,5 @@ class HdlcCarrier:
 def carrier(settings: ClientSettings) -> Carrier:
     """Return the carrier of the settings' framing."""
     if settings.framing is Framing.HDLC:
-        return HdlcCarrier(settings.client_sap, settings.server_sap, settings.server_physical)
+        return HdlcCarrier(settings.client_sap, settings.server_sap, settings.server_physical, settings.link)
     return WrapperCarrier(settings.client_sap, settings.server_sap)

@@ -205,7 +205,8 @@ class Services:
             tuple(data for data, _ in answers),
             tuple(result for _, result in answers),
         ).to_bytes()
-        return response if self._fits(response) else PDU_TOO_LONG.to_bytes()
+        cut = self._conformance & Conformance.GENERAL_BLOCK_TRANSFER
+        return response if cut or self._fits(response) else PDU_TOO_LONG.to_bytes()
 
     def _access_one(self, wanted: AccessSpecification, data: Data) -> tuple[Data, AccessResult]:
         if isinstance(wanted, AccessGet):
@@ -229,6 +230,8 @@ class Services:
         getting = response[0] == GET_RESPONSE
         needed = Conformance.BLOCK_TRANSFER_WITH_GET_OR_READ if getting else Conformance.BLOCK_TRANSFER_WITH_ACTION
         if not self._conformance & needed:
+            if self._conformance & Conformance.GENERAL_BLOCK_TRANSFER:
+                return response  # the layer below cuts it
             if getting:
                 return GetResponseNormal(invoke, DataAccessResult.OTHER_REASON).to_bytes()
             return ActionResponseNormal(invoke, ActionResult.OTHER_REASON).to_bytes()

@@ -1,0 +1,74 @@
+"""A server's answers to one client: an APDU for an APDU, or blocks for blocks."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from ami_dlms import apdu
+from ami_dlms.apdu import ExceptionResponse, GeneralBlockTransfer
+from ami_dlms.association.block_transfer import BlockTransfer
+from ami_dlms.association.long_requests import MAX_REQUEST
+from ami_dlms.association.serving import ServerAssociation
+from ami_dlms.errors import DlmsError, LimitExceeded
+
+ASSOCIATION_REQUEST = 0x60
+GENERAL_BLOCK_TRANSFER = 0xE0
+PDU_TOO_LONG = ExceptionResponse(1, 4)
+"""Service not allowed, PDU too long."""
+REMEMBERED = 8
+"""First blocks of earlier exchanges: one that comes late must not begin its exchange anew."""
+
+
+class Responder:
+    """The association of one client, and the general block transfer that is under way with it."""
+
+    def __init__(self, association: ServerAssociation, window: int) -> None:
+        self._association = association
+        self._window = window
+        self._transfer: BlockTransfer | None = None
+        self._begun: deque[bytes] = deque(maxlen=REMEMBERED)
+
+    def answer(self, octets: bytes) -> list[bytes]:
+        """Return the APDUs to send."""
+        if octets[:1] == bytes((GENERAL_BLOCK_TRANSFER,)) and self._association.longest_block:
+            return self._on_block(octets)
+        if octets[:1] == bytes((ASSOCIATION_REQUEST,)):
+            self._transfer = None
+            self._begun.clear()
+        response = self._association.handle(octets)
+        longest = self._association.longest_block
+        if longest and len(response) > longest:  # a block transfer of the service itself was not agreed on
+            return self._new_transfer(longest).send(response)
+        return [response]
+
+    def _on_block(self, octets: bytes) -> list[bytes]:
+        try:
+            block = apdu.decode(octets)
+        except DlmsError:
+            return []  # as if it was lost
+        if not isinstance(block, GeneralBlockTransfer):
+            return []
+        transfer = self._transfer_of(block)
+        if transfer is None:
+            return []
+        try:
+            arrival = transfer.receive(block)
+        except LimitExceeded:
+            self._transfer = None
+            return [PDU_TOO_LONG.to_bytes()]
+        if arrival.apdu is None:
+            return arrival.send
+        return transfer.send(self._association.handle(arrival.apdu, whole=True))
+
+    def _transfer_of(self, block: GeneralBlockTransfer) -> BlockTransfer | None:
+        """Return the exchange a block belongs to; None if it came too late."""
+        if block.block_number != 1 or block.data in list(self._begun)[-1:]:
+            return self._transfer
+        if block.data in self._begun:
+            return None
+        self._begun.append(block.data)
+        return self._new_transfer(self._association.longest_block)
+
+    def _new_transfer(self, longest: int) -> BlockTransfer:
+        self._transfer = BlockTransfer(longest, self._window, initiator=False, limit=MAX_REQUEST)
+        return self._transfer
