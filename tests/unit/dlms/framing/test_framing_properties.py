@@ -155,8 +155,8 @@ def test_work_grows_with_the_octets_and_not_faster(pattern, monkeypatch):
 
 
 @pytest.mark.parametrize("octet", [b"\x7e", b"\x68", b"\x00\x01"], ids=bytes.hex)
-def test_a_mebibyte_of_almost_frames_is_one_record_of_noise(octet):
-    data = (octet * (1 << 20))[: 1 << 20]
+def test_almost_frames_and_nothing_else_are_noise(octet):
+    data = (octet * (1 << 16))[: 1 << 16]
 
     messages = feed([data], None)
 
