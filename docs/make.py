@@ -4,6 +4,8 @@ import re
 import sys
 from pathlib import Path
 
+from ami_dlms.cosem.classes import CLASSES, Attribute, InterfaceClass
+from ami_dlms.cosem.interface import SIMPLE
 from ami_schemas.reasons import Disposition, Reason
 
 DOCS = Path(__file__).parent
@@ -38,7 +40,50 @@ def quality() -> str:
     return "\n".join(page)
 
 
-PAGES = {"reasons.md": reasons, "quality.md": quality}
+def classes() -> str:
+    """The page of interface classes."""
+    page = [
+        "# COSEM interface classes",
+        "",
+        "What `ami_dlms.cosem.classes` knows. No type means any, or that we are not sure; attribute 1 is always the",
+        "logical name. Static attributes change by configuration only, dynamic ones by themselves; the value is what an",
+        "OBIS code alone means. How each class was verified: [conformance.md](conformance.md#interface-classes).",
+        "",
+    ]
+    by_id: dict[int, list[InterfaceClass]] = {}
+    for known in CLASSES.values():
+        by_id.setdefault(known.class_id, []).append(known)
+    for class_id, versions in by_id.items():
+        names = [f"{each.version}{'' if each.complete else ' (may have more)'}" for each in versions]
+        page += [f"## {class_id} {versions[0].name}", "", f"Version {', '.join(names)}.", ""]
+        page += ["| | name | type | | versions |", "| --- | --- | --- | --- | --- |"]
+        attributes = {attribute for each in versions for attribute in each.attributes[1:]}
+        page += [_attribute(each) for each in sorted(attributes, key=lambda each: (each.index, each.since))]
+        methods = {method for each in versions for method in each.methods}
+        page += [
+            f"| method {each.index} | `{each.name}` | | | {_span(each.since, each.until)} |"
+            for each in sorted(methods, key=lambda each: (each.index, each.since))
+        ]
+        page += [""]
+    return "\n".join(page)
+
+
+def _attribute(each: Attribute) -> str:
+    names = [tag.name.lower().replace("_", "-") for tag in sorted(each.types)]
+    types = " or ".join(names) if each.types != SIMPLE else "any but a collection"
+    notes = [each.change.value, *(["value"] if each.is_value else [])]
+    if each.scaler_unit:
+        notes.append(f"scaler and unit in {each.scaler_unit}")
+    return f"| {each.index} | `{each.name}` | {types} | {', '.join(notes)} | {_span(each.since, each.until)} |"
+
+
+def _span(since: int, until: int | None) -> str:
+    if until is None:
+        return f"from {since}" if since else ""
+    return f"{since}" if since == until else f"{since} to {until}"
+
+
+PAGES = {"reasons.md": reasons, "quality.md": quality, "classes.md": classes}
 
 
 def main() -> int:

@@ -1,6 +1,6 @@
 """Read objects of a meter over any transport: python read_meter.py URL OBIS...
 
-URL is tcp://HOST:PORT, udp://HOST:PORT, hdlc+tcp://HOST:PORT or serial:///dev/ttyUSB0 (HDLC; the line is already set up).
+URL is tcp://HOST:PORT, udp://HOST:PORT, hdlc+tcp://HOST:PORT or serial:///dev/ttyUSB0 (HDLC, the line already set up).
 The public client asks; nothing is written. All I/O is in `transport`: the core only says what to send.
 """
 

@@ -13,19 +13,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ami_dlms import apdu
-from ami_dlms.errors import DlmsError, NeedKey
+from ami_dlms.errors import DlmsError
 from ami_dlms.framing import Assembler
-from ami_dlms.security import Keys, unprotect
+from ami_dlms.security import KeyProvider, Keys, KeyStore, unprotect
 
 
-def opened(octets: bytes, keys: dict[bytes, Keys]) -> apdu.Apdu:
+def opened(octets: bytes, keys: KeyProvider) -> apdu.Apdu:
     """Return an APDU, deciphered if it is ciphered; the tag is verified before anything looks inside."""
     received = apdu.decode(octets)
-    if not isinstance(received, apdu.GeneralGloCiphering):
-        return received
-    if received.system_title not in keys:
-        raise NeedKey("encryption", received.system_title)
-    return apdu.decode(unprotect(received, keys[received.system_title]).plaintext)
+    if isinstance(received, apdu.GeneralGloCiphering | apdu.GeneralCiphering):
+        return apdu.decode(unprotect(received, keys).plaintext)
+    return received
 
 
 def messages(listening: socket.socket) -> Iterator[bytes]:
@@ -43,7 +41,8 @@ def main(address: str, keys_file: str, count: str = "0") -> int:
     """Listen until `count` messages came; 0 means for ever."""
     host, _, port = address.rpartition(":")
     entries = json.loads(Path(keys_file).read_text())
-    keys = {bytes.fromhex(t): Keys(bytes.fromhex(k["guek"]), bytes.fromhex(k["gak"])) for t, k in entries.items()}
+    partners = {bytes.fromhex(t): Keys(bytes.fromhex(k["guek"]), bytes.fromhex(k["gak"])) for t, k in entries.items()}
+    keys = KeyStore(partners)
     with socket.create_server((host, int(port))) as listening:
         print("listening", listening.getsockname()[1], flush=True)
         for number, octets in enumerate(messages(listening), 1):
