@@ -24,6 +24,7 @@ class Origin(str, Enum):
 
     DEVIATION = "DEVIATION"
     DEVIATION_INVERTED = "DEVIATION_INVERTED"
+    CONFIGURED_ZONE = "CONFIGURED_ZONE"
     DEFAULT_ZONE = "DEFAULT_ZONE"
     UTC = "UTC"
     RECEPTION = "RECEPTION"
@@ -62,24 +63,26 @@ class Instant:
         offset = self.local - self.utc.replace(tzinfo=None)
         return self.local.replace(tzinfo=timezone(offset)).isoformat()
 
-    def placed(self, zone: str, *, later: bool = False) -> Instant:
-        """Return the instant with `utc` by the default zone, flagged, where the meter states none.
+    def placed(self, zone: str, *, later: bool = False, configured: bool = False) -> Instant:
+        """Return the instant with `utc` by a zone where the meter states none; by the default zone it is flagged.
 
-        `later` chooses the second of two equal local times if the clock status does not (the row order of a profile).
+        `configured`: the zone is known to be this meter's, so that nothing is assumed. `later` chooses the second of
+        two equal local times if the clock status does not (the row order of a profile).
         """
         if self.utc is not None:
             return self
         info = zone_of(zone)
         first, second = self.local.replace(tzinfo=info, fold=0), self.local.replace(tzinfo=info, fold=1)
-        chosen, quality = (second if later else first), Quality.ZONE_ASSUMED
+        chosen = second if later else first
         twice = (first.utcoffset() or timedelta()) > (second.utcoffset() or timedelta())
-        qualities: tuple[Quality, ...] = (quality,)
+        qualities: tuple[Quality, ...] = () if configured else (Quality.ZONE_ASSUMED,)
         if twice and self.summer is not None:
             chosen = first if self.summer else second
         elif twice and not later:
-            qualities = (quality, Quality.TIME_AMBIGUOUS)
+            qualities = (*qualities, Quality.TIME_AMBIGUOUS)
         utc = chosen.astimezone(timezone.utc)
-        return replace(self, utc=utc, origin=Origin.DEFAULT_ZONE, quality=(*self.quality, *qualities))
+        origin = Origin.CONFIGURED_ZONE if configured else Origin.DEFAULT_ZONE
+        return replace(self, utc=utc, origin=origin, quality=(*self.quality, *qualities))
 
     def micros(self) -> int:
         """Return microseconds since 1970-01-01T00:00:00Z; `utc` must be known."""

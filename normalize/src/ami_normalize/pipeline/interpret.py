@@ -13,7 +13,7 @@ from ami_dlms.apdu import DataNotification, EventNotification
 from ami_dlms.axdr import Data, Tag
 from ami_dlms.cosem.buffer import RowMalformed
 from ami_dlms.obis import format_obis
-from ami_normalize.dialects import NO_DIALECT, Dialect, Traits
+from ami_normalize.dialects import NO_DIALECT, Dialect, Layout, Traits
 from ami_normalize.instants import Instant, from_octets
 from ami_normalize.model import VALUE_ATTRIBUTE, Block, Entry, Event, Reading, Statement
 from ami_normalize.numbers import Exact
@@ -51,13 +51,15 @@ class Interpreted:
 
 
 @dataclass(frozen=True, slots=True)
-class _Objects:
+class Objects:
     """The objects of a message before they are valued."""
 
     entries: Sequence[Entry]
     header_time: bytes = b""
     dialect: Dialect = NO_DIALECT
     buffers: Sequence[profile.Buffer] = ()
+    layout: Layout | None = None
+    """By which the objects of a positional list got their codes."""
 
 
 def interpret(decoded: Decoded, context: Context) -> Interpreted:
@@ -74,19 +76,24 @@ def interpret(decoded: Decoded, context: Context) -> Interpreted:
 
 def _statement(said: Said, origin: Identified, context: Context) -> Statement:
     content = said.content
-    if isinstance(content, DataNotification):
-        return _state(_notified(content, said, context), context)
     if isinstance(content, Telegram):
         return _telegram(content, context)
     if isinstance(content, EventNotification):
         return _event(content, context)
+    return state(objects_of(said, content, origin, context), context)
+
+
+def objects_of(said: Said, content: DataNotification | Answer, origin: Identified, context: Context) -> Objects:
+    """Return the objects that a notification or an answer holds, and whose dialect it speaks; raises Refused."""
+    if isinstance(content, DataNotification):
+        return _notified(content, said, context)
     return _answer(content, said, origin, context)
 
 
 # --- notifications
 
 
-def _notified(notification: DataNotification, said: Said, context: Context) -> _Objects:
+def _notified(notification: DataNotification, said: Said, context: Context) -> Objects:
     body = notification.body
     title = said.plain.system_title or b""
     if body.tag == Tag.COMPACT_ARRAY:
@@ -95,23 +102,25 @@ def _notified(notification: DataNotification, said: Said, context: Context) -> _
         partial = Quality.TRUNCATED in said.quality
         entries = push_list.entries(body.value, partial=partial) or lists.entries(body.value)
         if entries is not None:
-            dialect = context.dialects.of(_traits(entries, title, said.deviation))
+            dialect = context.dialects.of(_traits(entries, title, said.deviation, len(entries)))
             return _with_buffers(entries, notification.date_time, dialect)
-        found = positional.entries(body.value, context.dialects, tagged_time=notification.tagged_date_time)
+        found = positional.explained(
+            body.value, context.dialects, tagged_time=notification.tagged_date_time, system_title=title
+        )
         if found is not None:
-            return _Objects(found[1], notification.date_time, found[0])
+            return Objects(found.entries, notification.date_time, found.dialect, layout=found.layout)
     kind = Tag(body.tag).name.lower().replace("_", "-")
     size = f" of {len(body.value)}" if body.tag in {Tag.ARRAY, Tag.STRUCTURE} else ""
     raise Refused(Reason.MAPPING_MISSING, STAGE, f"no layout is known for a body that is a {kind}{size}")
 
 
-def _traits(entries: Iterable[Entry], title: bytes, deviation: str) -> Traits:
+def _traits(entries: Sequence[Entry], title: bytes, deviation: str, count: int) -> Traits:
     texts = {entry.obis: objects.text(entry.data) or "" for entry in entries}
     version = next((text for obis, text in texts.items() if objects.is_list_version(obis)), "")
-    return Traits(title, version, texts.get(objects.LOGICAL_DEVICE_NAME, ""), deviation)
+    return Traits(title, version, texts.get(objects.LOGICAL_DEVICE_NAME, ""), deviation, tuple(texts), count)
 
 
-def _with_buffers(entries: Sequence[Entry], time: bytes, dialect: Dialect) -> _Objects:
+def _with_buffers(entries: Sequence[Entry], time: bytes, dialect: Dialect) -> Objects:
     """Set aside profile buffers whose capture objects are in the same message."""
     captured = {entry.obis: entry for entry in entries if _is_profile(entry, _CAPTURE_OBJECTS)}
     periods = {entry.obis: entry for entry in entries if _is_profile(entry, _CAPTURE_PERIOD)}
@@ -126,7 +135,7 @@ def _with_buffers(entries: Sequence[Entry], time: bytes, dialect: Dialect) -> _O
             )
         else:
             rest.append(entry)
-    return _Objects(rest, time, dialect, buffers)
+    return Objects(rest, time, dialect, buffers)
 
 
 def _is_profile(entry: Entry, attribute: int) -> bool:
@@ -149,28 +158,34 @@ def _columns(data: Data) -> list[profile.Column] | None:
 # --- answers
 
 
-def _answer(answer: Answer, said: Said, origin: Identified, context: Context) -> Statement:
+def _answer(answer: Answer, said: Said, origin: Identified, context: Context) -> Objects:
     found = answer_entries(answer, origin.exchange)
     name = origin.exchange.logical_device_name.decode("latin-1") if origin.exchange else ""
     dialect = context.dialects.of(Traits(said.plain.system_title or b"", logical_device_name=name))
-    return _state(_Objects(found.entries, b"", dialect, found.buffers), context)
+    return Objects(found.entries, b"", dialect, found.buffers)
 
 
 # --- objects to values
 
 
-def _state(found: _Objects, context: Context) -> Statement:
+def state(found: Objects, context: Context) -> Statement:
+    """Value the objects; raises Refused where there is nothing to value. The readings are in the order of the entries.
+
+    Of a dialect whose nulls are absent objects, those have no reading.
+    """
     dialect = found.dialect
+    zone = dialect.zone or context.default_zone
 
     def place(instant: Instant, later: bool) -> Instant:  # noqa: FBT001
-        return instant.placed(context.default_zone, later=later)
+        return instant.placed(zone, later=later, configured=bool(dialect.zone))
 
     header = from_octets(found.header_time, inverted=dialect.deviation_inverted)
-    stated = [objects.clock(entry.data, dialect) for entry in found.entries if objects.is_clock(entry.obis)]
+    entries = valued_entries(found)
+    stated = [objects.clock(entry.data, dialect) for entry in entries if objects.is_clock(dialect.code(entry.obis))]
     clock = next((instant for instant in stated if instant is not None), None)
     at = clock or header
     at = None if at is None else place(at, False)  # noqa: FBT003
-    readings = _numbered(objects.reading(entry, at, dialect) for entry in found.entries)
+    readings = _numbered(objects.reading(entry, at, dialect) for entry in entries)
     blocks: list[Block] = []
     try:
         for buffer in found.buffers:
@@ -187,6 +202,13 @@ def _state(found: _Objects, context: Context) -> Statement:
         serial=_text(readings, objects.SERIALS),
         dialect=dialect.name,
     )
+
+
+def valued_entries(found: Objects) -> Sequence[Entry]:
+    """Return the entries that have a reading each."""
+    if not found.dialect.nulls_absent:
+        return found.entries
+    return [entry for entry in found.entries if not objects.is_null(entry.data)]
 
 
 def _numbered(readings: Iterable[Reading]) -> tuple[Reading, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ami_dlms import axdr
 from ami_dlms.axdr import Data, Tag
-from ami_normalize.dialects import Dialect
+from ami_normalize.dialects import Dialect, Rule
 from ami_normalize.instants import Instant, from_octets
 from ami_normalize.model import Entry, Reading, ScalerUnit
 from ami_normalize.numbers import Exact, Value, real
@@ -29,11 +29,28 @@ EMPTY = frozenset({Tag.NULL, Tag.DONT_CARE})
 
 def reading(entry: Entry, at: Instant | None, dialect: Dialect) -> Reading:
     """Say one object's value, holding for `at`."""
-    scaler_unit = entry.scaler_unit or dialect.scaler_unit(entry.obis)
+    rule = dialect.rule(entry.obis)
+    if rule is not None:
+        entry = _ruled(entry, rule, dialect)
+    scaler_unit = entry.scaler_unit
     value, numeric = value_of(entry, scaler_unit, dialect)
     quality = tuple(_quality(entry, value, scaler_unit, numeric=numeric))
     unit = scaler_unit.unit if scaler_unit else (units.NOT_STATED if numeric else units.UNITLESS)
     return Reading(entry.obis, value, unit, entry.attribute, at, 0, quality)
+
+
+def _ruled(entry: Entry, rule: Rule, dialect: Dialect) -> Entry:
+    """Say of an object what its dialect says: code, scaler and unit, and what stands for no value."""
+    tag, value = entry.data
+    overridden = rule.scaler_unit is not None and (rule.override or entry.scaler_unit is None)
+    return Entry(
+        dialect.code(entry.obis) if rule.code else entry.obis,
+        axdr.NULL if rule.no_value and tag in INTEGERS and value in rule.no_value else entry.data,
+        rule.scaler_unit if overridden else entry.scaler_unit,
+        entry.attribute,
+        entry.class_id,
+        entry.number or (rule.number and tag == Tag.OCTET_STRING),
+    )
 
 
 def value_of(entry: Entry, scaler_unit: ScalerUnit | None, dialect: Dialect) -> tuple[Value, bool]:
@@ -57,6 +74,11 @@ def value_of(entry: Entry, scaler_unit: ScalerUnit | None, dialect: Dialect) -> 
     if tag in COLLECTIONS:
         return axdr.encode(entry.data), False
     return None, False
+
+
+def is_null(data: Data) -> bool:
+    """Tell whether there is no value: a null, or an empty string in its place."""
+    return data.tag in EMPTY or (data.tag in _STRINGS and not data.value)
 
 
 def clock(data: Data, dialect: Dialect) -> Instant | None:

@@ -3,33 +3,57 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
+from ami_dlms import axdr
 from ami_dlms.axdr import Data, Tag
 from ami_normalize.dialects import Dialect, Dialects, Layout
-from ami_normalize.model import Entry
-from ami_normalize.shapes import objects
+from ami_normalize.mapping.dialect import Column
+from ami_normalize.model import Entry, ScalerUnit
+from ami_normalize.shapes import lists, objects
 
 
-def entries(items: Sequence[Data], dialects: Dialects, *, tagged_time: bool) -> tuple[Dialect, list[Entry]] | None:
-    """Return the dialect whose layout fits and the objects it names, or None if no layout fits."""
-    found = dialects.layout(items, tagged_time=tagged_time)
+class Explained(NamedTuple):
+    """The objects a layout names, and whose layout it is."""
+
+    dialect: Dialect
+    layout: Layout
+    entries: list[Entry]
+
+
+def explained(
+    items: Sequence[Data], dialects: Dialects, *, tagged_time: bool, system_title: bytes = b""
+) -> Explained | None:
+    """Return the objects of a list by the layout that fits, or None if none does."""
+    found = dialects.layout(items, tagged_time=tagged_time, system_title=system_title)
     if found is None:
         return None
     dialect, layout = found
-    return dialect, [*_clock(items, layout), *_columns(items, layout)]
+    return Explained(dialect, layout, [*_clock(items, layout), *_columns(items, layout)])
 
 
 def _columns(items: Sequence[Data], layout: Layout) -> list[Entry]:
     return [
-        Entry(column.obis, item, column.scaler_unit, number=_is_number(column.type, item) or column.number)
-        for column, item in zip(layout.columns, items, strict=True)
+        Entry(
+            column.obis,
+            axdr.NULL if column.no_value and item.value in column.no_value and item.tag in objects.INTEGERS else item,
+            _stated(items, layout, index) or column.scaler_unit,
+            number=_is_number(column, item),
+        )
+        for index, (column, item) in enumerate(zip(layout.columns, items, strict=True))
         if column.obis
     ]
 
 
-def _is_number(kind: str, item: Data) -> bool:
+def _stated(items: Sequence[Data], layout: Layout, index: int) -> ScalerUnit | None:
+    """Return scaler and unit that stand behind a number, where the layout says they do."""
+    following = layout.columns[index + 1 : index + 2]
+    return lists.scaler_unit(items[index + 1]) if following and following[0].type == "scaler-unit" else None
+
+
+def _is_number(column: Column, item: Data) -> bool:
     """Tell whether an octet-string stands for a number: an empty one is a null."""
-    return kind == "number" and item.tag == Tag.OCTET_STRING
+    return (column.type == "number" or column.number) and item.tag == Tag.OCTET_STRING
 
 
 def _clock(items: Sequence[Data], layout: Layout) -> list[Entry]:

@@ -202,7 +202,7 @@ def _block(buffer: Buffer, run: Sequence[_Row | None], period: int, dialect: Dia
         key = (column.obis, column.attribute)
         yield Block(
             profile=buffer.obis,
-            obis=column.obis,
+            obis=dialect.code(column.obis),
             values=tuple(values),
             quality=tuple(quality),
             period_s=period,
