@@ -46,8 +46,8 @@ def classes() -> str:
         "# COSEM interface classes",
         "",
         "What `ami_dlms.cosem.classes` knows. No type means any, or that we are not sure; attribute 1 is always the",
-        "logical name. Static attributes change by configuration only, dynamic ones by themselves; the value is what an",
-        "OBIS code alone means. How each class was verified: [conformance.md](conformance.md#interface-classes).",
+        "logical name. Static attributes change by configuration only, dynamic ones by themselves; the value is what",
+        "an OBIS code alone means. How each class was verified: [conformance.md](conformance.md#interface-classes).",
         "",
     ]
     by_id: dict[int, list[InterfaceClass]] = {}
