@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 Auth = Literal["none", "lls", "hls-md5", "hls-sha1", "hls-gmac", "hls-sha256", "hls-ecdsa"]
 
 Address = Annotated[str, typer.Argument(metavar="ADDRESS", help="tcp://HOST:PORT (wrapper) or hdlc+tcp://HOST:PORT.")]
-Client = Annotated[int, typer.Option("--client", min=1, help="Client address (SAP).")]
+Client = Annotated[int, typer.Option("--client", min=1, max=65535, help="Client address (SAP).")]
 Server = Annotated[str, typer.Option("--server", help="Logical device; `1/17` adds the physical HDLC address.")]
 Authentication = Annotated[Auth, typer.Option("--auth", help="How to authenticate.")]
 Suite = Annotated[int, typer.Option("--suite", min=0, max=2, help="Security suite.")]
 Secrets = Annotated[
     Path | None,
     typer.Option(
-        "--secrets", metavar="FILE", help='JSON {"password", "guek", "gak", "client_system_title"}, mode 600.'
+        "--secrets", metavar="FILE", help='JSON {"password", "guek", "gak", "client_system_title", …}, mode 600.'
     ),
 ]
 Timeout = Annotated[float, typer.Option("--timeout", min=0.1, metavar="SECONDS", help="Give up after this time.")]
@@ -41,7 +41,7 @@ def access_to(address: str, *, client: int, server: str, auth: Auth, suite: int,
 
     endpoint = Endpoint.parse(address)
     logical, slash, physical = server.partition("/")
-    if not logical.isdecimal() or (slash and not physical.isdecimal()):
+    if not _is_address(logical) or (slash and not _is_address(physical)):
         raise CommandError(f"--server '{server}' is no address", "write 1, or 1/17", ExitCode.USAGE)
     credentials = read_credentials(secrets) if secrets is not None else Credentials()
     missing = missing_credentials(auth, credentials)
@@ -57,6 +57,10 @@ def access_to(address: str, *, client: int, server: str, auth: Auth, suite: int,
         suite=suite,
         credentials=credentials,
     )
+
+
+def _is_address(text: str) -> bool:
+    return text.isdecimal() and len(text) <= 5 and int(text) <= 0xFFFF
 
 
 def session_log(*, verbose: bool) -> structlog.typing.FilteringBoundLogger:

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from ami_dlms.client import Authentication, ClientSettings
 from ami_dlms.framing import Framing
-from ami_dlms.security import Keys
+from ami_dlms.security import KeyPairs, Keys
 from ami_ingest.config import Meter
 from ami_ingest.credentials import Credentials
 from ami_ingest.endpoint import Endpoint, Scheme
@@ -64,11 +64,12 @@ class MeterAccess:
     @property
     def ciphered(self) -> bool:
         """Whether APDUs of the association are ciphered."""
-        return self.authentication is Authentication.HLS_GMAC
+        return self.settings().protects
 
     def settings(self) -> ClientSettings:
         """Return the settings of the association."""
         secrets = self.credentials
+        pairs = KeyPairs(secrets.signing_key, peer_signing=secrets.server_signing_key)
         return ClientSettings(
             client_sap=self.client_address,
             server_sap=self.logical_device,
@@ -77,7 +78,7 @@ class MeterAccess:
             authentication=self.authentication,
             password=secrets.password,
             suite=self.suite,
-            keys=None if secrets.guek is None else Keys(secrets.guek, secrets.gak),
+            keys=None if secrets.guek is None else Keys(secrets.guek, secrets.gak, pairs=pairs),
             client_system_title=secrets.client_system_title,
             server_system_title=self.system_title,
         )

@@ -205,6 +205,10 @@ def missing_credentials(authentication: str, credentials: Credentials) -> str | 
     needed: tuple[str, ...] = ()
     if authentication == "hls-gmac":
         needed = ("guek", "gak", "client_system_title")
+    elif authentication == "hls-ecdsa":
+        needed = ("guek", "gak", "client_system_title", "signing_key", "server_signing_key")
+    elif authentication == "hls-sha256":
+        needed = ("password", "client_system_title")
     elif authentication != "none":
         needed = ("password",)
     for name in needed:

@@ -10,8 +10,10 @@ from typing import Final
 
 from ami_ingest.errors import ConfigError
 
-_MEMBERS: Final = ("password", "guek", "gak", "client_system_title")
+_MEMBERS: Final = ("password", "guek", "gak", "client_system_title", "signing_key", "server_signing_key")
 _KEY_LENGTHS: Final = (16, 32)
+_PRIVATE_LENGTHS: Final = (32, 48)
+"""Octets of a private key on P-256 (security suite 1) and P-384 (suite 2); a public one has twice as many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +24,16 @@ class Credentials:
     guek: bytes | None = field(default=None, repr=False)
     gak: bytes | None = field(default=None, repr=False)
     client_system_title: bytes | None = None
+    signing_key: bytes | None = field(default=None, repr=False)
+    """Our private key of hls-ecdsa."""
+    server_signing_key: bytes | None = field(default=None, repr=False)
+    """The meter's public key of hls-ecdsa, x and y."""
 
 
 def read_credentials(path: Path) -> Credentials:
-    """Read `{"password", "guek", "gak", "client_system_title"}`; the last three in hex, all optional.
+    """Read `{"password", "guek", "gak", "client_system_title", "signing_key", "server_signing_key"}`.
+
+    All are optional, and all but the password in hexadecimal digits.
 
     Raises ConfigError where the file cannot be read, others may read it (mode 600 or stricter is demanded), or a
     member is wrong. No message holds a value of the file.
@@ -61,6 +69,8 @@ def read_credentials(path: Path) -> Credentials:
         guek=_hex(path, members, "guek", _KEY_LENGTHS),
         gak=_hex(path, members, "gak", _KEY_LENGTHS),
         client_system_title=_hex(path, members, "client_system_title", (8,)),
+        signing_key=_hex(path, members, "signing_key", _PRIVATE_LENGTHS),
+        server_signing_key=_hex(path, members, "server_signing_key", tuple(2 * size for size in _PRIVATE_LENGTHS)),
     )
 
 

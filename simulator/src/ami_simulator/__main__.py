@@ -14,7 +14,7 @@ from typing import NamedTuple, NoReturn
 
 from ami_dlms.errors import UsageError
 from ami_dlms.framing import Framing
-from ami_dlms.security import Keys, Protection
+from ami_dlms.security import KeyPairs, Keys, Protection
 from ami_dlms.server import Authentication, ServerSettings
 from ami_simulator.meter import VirtualMeter
 from ami_simulator.push import Pusher, PushSettings, Transport
@@ -27,6 +27,10 @@ POLICY = {
     Protection.AUTHENTICATED_ENCRYPTED: 3,
 }
 USAGE = 2
+AUTHENTICATIONS = [item.value for item in Authentication if item is not Authentication.HLS]
+"""All but the manufacturer's own."""
+MEMBERS = ("guek", "gak", "gbek", "kek", "signing_key", "client_signing_key", "system_title")
+"""Of a keys file, in hexadecimal."""
 
 
 class Secrets(NamedTuple):
@@ -44,12 +48,13 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--listen", metavar="HOST:PORT", help="serve clients here; port 0 takes a free one")
     made.add_argument("--framing", choices=["wrapper", "hdlc"], default="wrapper")
-    made.add_argument("--auth", choices=["none", "lls", "hls-gmac"], default="none", help="what clients must prove")
-    made.add_argument("--password", help="of lls; better in the keys file")
+    made.add_argument("--auth", choices=AUTHENTICATIONS, default="none", help="what clients must prove")
+    made.add_argument("--suite", type=int, choices=[0, 1, 2], default=0, help="security suite")
+    made.add_argument("--password", help="of lls, or the secret of hls-md5, -sha1, -sha256; better in the keys file")
     made.add_argument(
         "--policy", choices=[item.value for item in Protection], default="none", help="least protection of requests"
     )
-    made.add_argument("--keys", metavar="FILE", type=Path, help='JSON: {"guek", "gak", "system_title", "password"}')
+    made.add_argument("--keys", metavar="FILE", type=Path, help=f"JSON, members of: {', '.join(MEMBERS)}, password")
     made.add_argument("--system-title", metavar="HEX", help="8 octets; by default made of the serial number")
     made.add_argument("--server", type=int, default=1, metavar="SAP", help="the logical device's address")
     made.add_argument("--push", metavar="HOST:PORT", help="push there")
@@ -66,7 +71,9 @@ async def run(arguments: argparse.Namespace) -> None:
     secrets = read_keys(arguments.keys)
     title = bytes.fromhex(arguments.system_title) if arguments.system_title else secrets.system_title
     policy = Protection(arguments.policy)
-    meter = VirtualMeter(arguments.serial, seed=arguments.seed, system_title=title, policy=POLICY[policy])
+    meter = VirtualMeter(
+        arguments.serial, seed=arguments.seed, system_title=title, policy=POLICY[policy], suite=arguments.suite
+    )
     stop = _stop_on_signals()
     said: dict[str, object] = {"serial": arguments.serial, "system_title": meter.system_title.hex()}
     async with contextlib.AsyncExitStack() as stack:
@@ -76,6 +83,7 @@ async def run(arguments: argparse.Namespace) -> None:
                 framing=Framing(arguments.framing),
                 authentication=Authentication(arguments.auth),
                 password=arguments.password.encode("utf-8") if arguments.password else secrets.password,
+                suite=arguments.suite,
                 keys=secrets.keys,
                 system_title=meter.system_title,
                 protection=policy,
@@ -98,7 +106,15 @@ def _pusher(arguments: argparse.Namespace, meter: VirtualMeter, secrets: Secrets
         raise UsageError("A protected push needs --keys.")
     return Pusher(
         meter,
-        PushSettings(host, port, Transport(arguments.push_transport), protection, secrets.keys, arguments.every),
+        PushSettings(
+            host,
+            port,
+            Transport(arguments.push_transport),
+            protection,
+            secrets.keys,
+            arguments.every,
+            suite=arguments.suite,
+        ),
     )
 
 
@@ -116,15 +132,29 @@ def read_keys(path: Path | None) -> Secrets:
         return Secrets()
     try:
         content = json.loads(path.read_text("utf-8"))
-        guek, gak, title, password = (content.get(name) for name in ("guek", "gak", "system_title", "password"))
-        keys = Keys(bytes.fromhex(guek), bytes.fromhex(gak) if gak else None) if guek else None
-        return Secrets(keys, bytes.fromhex(title) if title else None, password.encode("utf-8") if password else None)
+        password = content.get("password")
+        octets = {name: bytes.fromhex(content[name]) for name in MEMBERS if content.get(name)}
+        return Secrets(_keys(octets), octets.get("system_title"), password.encode("utf-8") if password else None)
     except OSError as error:
         raise UsageError(f"The keys file {path} cannot be read: {error.strerror}.") from None
     except (ValueError, TypeError, AttributeError):
         raise UsageError(
             f'The keys file {path} is not like {{"guek": hex, "gak": hex, "system_title": hex, "password"}}.'
         ) from None
+
+
+def _keys(octets: dict[str, bytes]) -> Keys | None:
+    """Make the keys; `signing_key` is the meter's private one, `client_signing_key` the client's public one."""
+    if "guek" not in octets:
+        return None
+    pairs = KeyPairs(octets.get("signing_key"), peer_signing=octets.get("client_signing_key"))
+    return Keys(
+        octets["guek"],
+        octets.get("gak"),
+        broadcast=octets.get("gbek"),
+        master=octets.get("kek"),
+        pairs=pairs,
+    )
 
 
 def split_address(text: str) -> tuple[str, int]:

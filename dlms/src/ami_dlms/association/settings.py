@@ -92,7 +92,7 @@ class ClientSettings:
     """The password (lls), or the shared secret (hls-md5, hls-sha1, hls-sha256)."""
     suite: int = 0
     ciphered: bool | None = None
-    """Whether APDUs are protected (application context 3); None: yes with hls-gmac, else no."""
+    """Whether APDUs are protected (application context 3); None: yes with hls-gmac and hls-ecdsa, else no."""
     protection: Protection = Protection.AUTHENTICATED_ENCRYPTED
     form: Form = Form.GLO
     """Of protected APDUs. With `ded` and `general-ded` the AARQ brings the server a new dedicated key."""
@@ -111,7 +111,10 @@ class ClientSettings:
     block_window: int = 16
     """Blocks of a general block transfer this client takes without confirming, 1 to 63 (over HDLC it is 1)."""
     datagrams: bool = False
-    """The wrapper is carried by UDP: what is unanswered is sent again at each `timeout`."""
+    """The wrapper is carried by UDP: each call of `receive` brings one datagram, `timeout` sends again.
+
+    Only the association request and what goes in general blocks can be sent again: ask for GENERAL_BLOCK_TRANSFER.
+    """
 
     def __post_init__(self) -> None:
         """Refuse what cannot work, before anything is sent."""
@@ -128,7 +131,9 @@ class ClientSettings:
     @property
     def protects(self) -> bool:
         """Whether APDUs are protected."""
-        return self.authentication is Authentication.HLS_GMAC if self.ciphered is None else self.ciphered
+        if self.ciphered is None:
+            return self.authentication in (Authentication.HLS_GMAC, Authentication.HLS_ECDSA)
+        return self.ciphered
 
     @property
     def proposed_conformance(self) -> Conformance:
@@ -175,6 +180,8 @@ class ServerSettings:
     """HDLC frame lengths and windows to offer; a client that proposes nothing gets the defaults."""
     block_window: int = 16
     """Blocks of a general block transfer this server takes without confirming, 1 to 63 (over HDLC it is 1)."""
+    datagrams: bool = False
+    """The wrapper is carried by UDP: each call of `receive` brings one datagram."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot work."""
