@@ -14,7 +14,9 @@ from ami_ingest.access import MeterAccess
 from ami_ingest.reading import Reading
 from ami_ingest.record import RawRecord as Raw
 from ami_normalize import render
+from ami_normalize.join import joined
 from ami_normalize.keys import KeyRing, MeterKeys
+from ami_normalize.model import Block
 from ami_normalize.pipeline import Context, RawRecord, Refused, understand
 from ami_schemas.reasons import Reason
 
@@ -40,13 +42,15 @@ def interpret(answers: Sequence[Reading], access: MeterAccess) -> Interpreted:
         ring = KeyRing(any_title=MeterKeys(Keys(credentials.guek, credentials.gak), "command line"))
     context = replace(Context(), keys=ring, unidentified="accept")
     found = Interpreted()
+    blocks: list[Block] = []
     for answer in answers:
         for record in answer.records:
-            _add(found, answer, record, context)
+            _add(found, blocks, answer, record, context)
+    found.intervals = [render.block(block) for block in joined(blocks)]
     return found
 
 
-def _add(found: Interpreted, answer: Reading, raw: Raw, context: Context) -> None:
+def _add(found: Interpreted, blocks: list[Block], answer: Reading, raw: Raw, context: Context) -> None:
     record = RawRecord("-", 0, 0, raw.key, raw.value, dict(raw.headers), raw.timestamp_us // 1000)
     try:
         parts = understand(record, context).parts
@@ -56,17 +60,22 @@ def _add(found: Interpreted, answer: Reading, raw: Raw, context: Context) -> Non
     for part in parts:
         if isinstance(part, Refused):
             raise _error(answer, part)
-        readings, intervals, _ = render.statement(part.statement)
-        for reading in readings:
+        marks = part.statement.quality
+        blocks += [
+            replace(block, quality=tuple((*row, *marks) for row in block.quality)) for block in part.statement.blocks
+        ]
+        for reading in [render.reading(reading, marks) for reading in part.statement.readings]:
             if reading["measured_at"] is None:
                 reading["measured_at"] = received
                 reading["quality"] = list(dict.fromkeys([*reading["quality"], "TIME_RECEPTION"]))
-        found.readings += readings
-        found.intervals += intervals
+            found.readings.append(reading)
 
 
 def _error(answer: Reading, refusal: Refused) -> CommandError:
     exchange = answer.exchange
     asked = f"{exchange.class_id}:{format_obis(exchange.obis)}:{exchange.attribute}"
     code = ExitCode.REFUSED if refusal.reason in _REFUSED else ExitCode.DATA
-    return CommandError(f"The answer for {asked} is no value: {refusal.message}", refusal.reason.remedy, code)
+    remedy = refusal.reason.remedy
+    if refusal.reason is Reason.NO_METER_DATA:
+        remedy = "check class, OBIS code and attribute, and what this client may read"
+    return CommandError(f"The answer for {asked} is no value: {refusal.message}", remedy, code)

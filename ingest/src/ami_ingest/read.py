@@ -19,7 +19,7 @@ from ami_ingest.target import Target
 
 
 class ProfileRange(NamedTuple):
-    """Rows of a profile, by their stamps, both ends inclusive.."""
+    """Rows of a profile, by their stamps, both ends inclusive."""
 
     obis: bytes
     start: datetime
@@ -40,9 +40,9 @@ async def read_meter(
 ) -> list[Reading]:
     """Read attributes and at most one profile range of one meter, in one association.
 
-    Returns one Reading for each target, in order, then one for each local day of the profile range: raw records as
-    the agent would publish them, with the Exchange that normalization needs. `state_dir` keeps the outbound counters.
-    Raises SessionError, CounterError or UsageError; after `deadline_s` in all, NoAnswer.
+    Returns one Reading for each target, in order, then one for each local day of the profile range that has rows: raw
+    records as the agent would publish them, with the Exchange that normalization needs. `state_dir` keeps the outbound
+    counters. Raises SessionError, CounterError or UsageError; after `deadline_s` in all, NoAnswer.
     """
     reader = MeterReader(access, CounterStore(state_dir / "counters"), agent=agent, log=log or logger())
     try:
@@ -60,7 +60,9 @@ async def _read(reader: MeterReader, targets: Sequence[Target], profile: Profile
         if profile is not None:
             clock = await reader.clock(session)
             readings += [
-                reading async for reading in reader.profile(session, profile.obis, profile.start, profile.end, clock)
+                reading
+                async for reading in reader.profile(session, profile.obis, profile.start, profile.end, clock)
+                if reading.rows != 0
             ]
     finally:
         await session.close()

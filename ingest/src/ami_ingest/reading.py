@@ -39,6 +39,8 @@ class Reading(NamedTuple):
     """What was asked and what the answer does not say itself."""
     last_row: datetime | None = None
     """Of a profile: the stamp of its newest row."""
+    rows: int | None = None
+    """Of a profile: how many rows came; None where the meter refused them."""
 
 
 class MeterReader:
@@ -107,8 +109,8 @@ class MeterReader:
         for first, last in clock.days(start, end):
             access = range_descriptor(clock.stamp(first), clock.stamp(last))
             answer = await session.get(CosemAttribute(PROFILE_GENERIC, obis, 2), access)
-            rows = last_row(answer.result, columns.capture_objects, columns.period_s or 0, clock)
-            yield self._reading(answer, context)._replace(last_row=rows)
+            newest = last_row(answer.result, columns.capture_objects, columns.period_s or 0, clock)
+            yield self._reading(answer, context)._replace(last_row=newest, rows=_rows(answer.result))
 
     def pushes(self, session: MeterSession) -> list[RawRecord]:
         """Return the records of what the meter pushed during the session, once."""
@@ -196,6 +198,12 @@ def last_row(
         elif latest is not None and row.value[place].tag == Tag.NULL:
             latest += timedelta(seconds=period_s)
     return latest
+
+
+def _rows(buffer: object) -> int | None:
+    if not isinstance(buffer, Data) or buffer.tag not in {Tag.ARRAY, Tag.COMPACT_ARRAY}:
+        return None
+    return len(buffer.value.items if buffer.tag == Tag.COMPACT_ARRAY else buffer.value)
 
 
 def _stamp(value: object) -> CosemDateTime | None:

@@ -110,6 +110,43 @@ def test_a_profile_is_an_object_a_column_with_both_ends_inclusive(meters, secret
     assert datetime.fromisoformat(energy["start"].replace("Z", "+00:00")) == first - timedelta(minutes=15)
 
 
+def midnight():
+    return datetime.now().astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def test_a_profile_over_several_days_is_still_an_object_a_column(meters, secrets, objects):
+    first, last = midnight() - timedelta(days=2, hours=6), midnight() - timedelta(hours=6)
+    found = objects("read", meters["none"], "--profile", PROFILE, "--from", first.isoformat(), "--to", last.isoformat())
+
+    assert [(one["obis"], len(one["values"])) for one in found if one["obis"] == ENERGY] == [(ENERGY, 2 * 96 + 1)]
+    assert {len(one["values"]) for one in found} == {2 * 96 + 1}
+    assert {len(one["quality"]) for one in found} == {2 * 96 + 1}
+
+
+def test_days_without_rows_are_left_out(meters, secrets, objects):
+    first, last = midnight(), midnight() + timedelta(days=3)
+    found = objects("read", meters["none"], "--profile", PROFILE, "--from", first.isoformat(), "--to", last.isoformat())
+
+    assert {one["obis"] for one in found} >= {ENERGY}
+    assert all(one["values"] for one in found)
+
+
+def test_a_range_without_rows_says_so(meters, secrets, capsys):
+    got = run(["read", meters["none"], "--profile", PROFILE, "--from", "2016-01-01T00:00:00Z",
+               "--to", "2016-01-03T00:00:00Z", "--json"])  # fmt: skip
+    captured = capsys.readouterr()
+
+    assert got == ExitCode.INCOMPLETE
+    assert captured.out == ""
+    assert "no rows from 2016-01-01T00:00:00Z to 2016-01-03T00:00:00Z" in captured.err
+
+
+@pytest.mark.parametrize("more", [["--server", "65536"], ["--server", "1/x"], ["--client", "65536"], ["--client", "0"]])
+def test_an_address_no_wire_can_carry_is_refused(more, capsys):
+    assert run(["read", "tcp://127.0.0.1:1", ENERGY, *more]) == ExitCode.USAGE
+    assert capsys.readouterr().err.startswith("error: ")
+
+
 def test_a_table_is_for_people(meters, secrets, capsys):
     assert run(["read", meters["none"], ENERGY]) == 0
     assert "Active energy import" in capsys.readouterr().out

@@ -50,7 +50,8 @@ def read(
 ) -> None:
     """Read values of one meter, or rows of a load profile. Needs no Kafka, no configuration, no inventory.
 
-    With --json it prints an object a reading, or one a profile column, in the form of `ami decode`.
+    With --json it prints an object a reading, or one a profile column, in the form of `ami decode`. A column whose
+    capture period changes within the range is more than one object.
     """
     from ami_ingest.read import read_meter
     from ami_ingest.target import Target
@@ -67,6 +68,10 @@ def read(
     answers = asyncio.run(
         read_meter(access, targets, rows, state_dir=state_dir(), deadline_s=timeout, log=session_log(verbose=verbose))
     )
+    if rows is not None and len(answers) == len(targets):
+        raise CommandError(
+            f"The profile {profile} has no rows from {start} to {end}", "read another range", ExitCode.INCOMPLETE
+        )
     found = interpret(answers, access)
     if as_json:
         for one in (*found.readings, *found.intervals):

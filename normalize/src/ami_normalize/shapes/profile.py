@@ -153,7 +153,7 @@ def _runs(rows: Sequence[_Row], period: int) -> Iterator[list[_Row | None]]:
     run: list[_Row | None] = []
     last: Instant | None = None
     for row in rows:
-        missing = _missing(last, row.stamp, period) if run else None
+        missing = missing_rows(last, row.stamp, period) if run else None
         if missing is None:
             if run:
                 yield run
@@ -166,7 +166,7 @@ def _runs(rows: Sequence[_Row], period: int) -> Iterator[list[_Row | None]]:
         yield run
 
 
-def _missing(before: Instant | None, after: Instant | None, period: int) -> int | None:
+def missing_rows(before: Instant | None, after: Instant | None, period: int) -> int | None:
     """Return how many rows are missing between two, or None if they are not of one run."""
     if before is None and after is None:
         return 0
