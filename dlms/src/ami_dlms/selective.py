@@ -8,8 +8,9 @@ from typing import NamedTuple, Union
 
 from ami_dlms import axdr
 from ami_dlms.apdu import SelectiveAccess
-from ami_dlms.axdr import Data
+from ami_dlms.axdr import Data, Tag
 from ami_dlms.cosem_time import CosemDateTime
+from ami_dlms.errors import DataMalformed
 
 RANGE = 1
 ENTRY = 2
@@ -32,6 +33,15 @@ class CaptureObject(NamedTuple):
         return axdr.structure(
             axdr.uint16(self.class_id), axdr.octets(self.obis), axdr.int8(self.attribute), axdr.uint16(self.data_index)
         )
+
+    @classmethod
+    def from_data(cls, definition: Data) -> CaptureObject:
+        """Read a capture_object_definition; what newer classes add to it is passed over. Raises DataMalformed."""
+        members = definition.value if definition.tag == Tag.STRUCTURE else ()
+        match [member.value for member in members]:
+            case [int(class_id), bytes(obis), int(attribute), int(index), *_] if len(obis) == 6:
+                return cls(class_id, obis, attribute, index)
+        raise DataMalformed("a capture object is no structure of class, logical name, attribute and data index")
 
 
 CLOCK_TIME = CaptureObject(CLOCK_CLASS, CLOCK)
@@ -60,6 +70,27 @@ def entry_descriptor(
             axdr.uint32(from_entry), axdr.uint32(to_entry), axdr.uint16(from_column), axdr.uint16(to_column)
         ),
     )
+
+
+def selected_columns(captured: Sequence[CaptureObject], access: SelectiveAccess | None) -> list[CaptureObject]:
+    """Return the columns that the rows of an answer have: those the request selected of all that are captured.
+
+    A range may name a column that is not captured; the meter answered, so it is believed. An access that is neither a
+    range nor by entries selects all.
+    """
+    everything = list(captured)
+    if access is None or access.parameters.tag != Tag.STRUCTURE or len(access.parameters.value) != 4:
+        return everything
+    parameters = access.parameters.value
+    if access.selector == RANGE and parameters[3].tag == Tag.ARRAY:
+        try:
+            return [CaptureObject.from_data(definition) for definition in parameters[3].value] or everything
+        except DataMalformed:
+            return everything
+    first, last = parameters[2].value, parameters[3].value
+    if access.selector == ENTRY and isinstance(first, int) and isinstance(last, int):
+        return everything[max(first, 1) - 1 : last or None]
+    return everything
 
 
 def _bound(value: Bound) -> Data:

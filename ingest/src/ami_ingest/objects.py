@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from ami.raw.v1.exchange_pb2 import CaptureObject, Exchange, ScalerUnit
+from ami_dlms import selective
 from ami_dlms.apdu import CosemAttribute, SelectiveAccess
 from ami_dlms.axdr import Data, Tag
 from ami_dlms.client import Answer
 from ami_dlms.cosem.classes import scaler_unit_attribute
+from ami_dlms.errors import DataMalformed
 from ami_dlms.obis import format_obis
 from ami_ingest.errors import ExchangeFailed
 
@@ -20,7 +22,6 @@ DATA: Final = 1
 
 LOGICAL_DEVICE_NAME: Final = bytes((0, 0, 42, 0, 0, 255))
 CURRENT_ASSOCIATION: Final = bytes((0, 0, 40, 0, 0, 255))
-
 
 
 class Reads(Protocol):
@@ -159,25 +160,16 @@ async def _object_list(session: Reads) -> dict[bytes, tuple[int, int]]:
 
 
 def _capture_object(entry: Data) -> CaptureObject:
-    match entry:
-        case Data(
-            Tag.STRUCTURE,
-            (
-                Data(value=int(class_id)),
-                Data(value=bytes(obis)),
-                Data(value=int(attribute)),
-                Data(value=int(index)),
-                *_,
-            ),
-        ):
-            try:
-                return CaptureObject(class_id=class_id, obis=obis, attribute=attribute, data_index=index)
-            except ValueError:
-                pass
-    raise ExchangeFailed(
-        "Capture Objects Malformed (a column is no class, OBIS, attribute and index)",
-        "keep the raw answer and report the meter's make and firmware",
-    )
+    try:
+        found = selective.CaptureObject.from_data(entry)
+        return CaptureObject(
+            class_id=found.class_id, obis=found.obis, attribute=found.attribute, data_index=found.data_index
+        )
+    except (DataMalformed, ValueError):
+        raise ExchangeFailed(
+            "Capture Objects Malformed (a column is no class, OBIS, attribute and index)",
+            "keep the raw answer and report the meter's make and firmware",
+        ) from None
 
 
 def _scaler_unit_of(value: Data) -> ScalerUnit | None:

@@ -12,6 +12,7 @@ from ami_dlms.axdr import Data, Tag
 from ami_dlms.cosem.classes import scaler_unit_attribute
 from ami_dlms.errors import ReceivedError
 from ami_dlms.obis import format_obis
+from ami_dlms.selective import CaptureObject, selected_columns
 from ami_normalize.model import VALUE_ATTRIBUTE, Entry, ScalerUnit
 from ami_normalize.pipeline.decode import Answer
 from ami_normalize.pipeline.outcome import Refused
@@ -21,7 +22,6 @@ from ami_schemas.reasons import Reason
 
 STAGE = "interpret"
 _PROFILE_CLASS, _BUFFER = 7, 2
-_RANGE, _ENTRIES = 1, 2
 
 Asked = tuple[CosemAttribute, "SelectiveAccess | None"]
 
@@ -126,34 +126,14 @@ def _is_scaled(target: CosemAttribute) -> bool:
 
 def _columns(exchange: exchange_pb2.Exchange, access: SelectiveAccess | None) -> list[Column]:
     """Return the columns of the rows: all captured, or those the request selected."""
-    captured = [_column(column) for column in exchange.capture_objects]
-    if access is None or access.parameters.tag != Tag.STRUCTURE:
-        return captured
-    parameters = access.parameters.value
-    if access.selector == _RANGE and len(parameters) == 4 and parameters[3].tag == Tag.ARRAY:
-        wanted = [_selected(row, captured) for row in parameters[3].value]
-        return [column for column in wanted if column is not None] or captured
-    if access.selector == _ENTRIES and len(parameters) == 4:
-        first, last = parameters[2].value, parameters[3].value
-        if isinstance(first, int) and isinstance(last, int) and first > 0:
-            return captured[first - 1 : last or None]
-    return captured
-
-
-def _column(captured: exchange_pb2.CaptureObject) -> Column:
-    stated = None
-    if captured.HasField("scaler_unit"):
-        stated = ScalerUnit(captured.scaler_unit.scaler, captured.scaler_unit.unit)
-    obis = captured.obis if len(captured.obis) == 6 else bytes(6)
-    return Column(captured.class_id, format_obis(obis), captured.attribute, captured.data_index, stated)
-
-
-def _selected(row: Data, captured: Sequence[Column]) -> Column | None:
-    target = lists.attribute(row.value) if row.tag == Tag.STRUCTURE else None
-    if target is None:
-        return None
-    index = row.value[3].value if len(row.value) > 3 and isinstance(row.value[3].value, int) else 0
-    for column in captured:
-        if (column.class_id, column.obis, column.attribute, column.data_index) == (*target, index):
-            return column
-    return Column(target[0], target[1], target[2], index)
+    stated: dict[CaptureObject, ScalerUnit] = {}
+    captured: list[CaptureObject] = []
+    for column in exchange.capture_objects:
+        obis = column.obis if len(column.obis) == 6 else bytes(6)
+        captured.append(CaptureObject(column.class_id, obis, column.attribute, column.data_index))
+        if column.HasField("scaler_unit"):
+            stated[captured[-1]] = ScalerUnit(column.scaler_unit.scaler, column.scaler_unit.unit)
+    return [
+        Column(each.class_id, format_obis(each.obis), each.attribute, each.data_index, stated.get(each))
+        for each in selected_columns(captured, access)
+    ]
