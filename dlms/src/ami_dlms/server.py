@@ -29,7 +29,7 @@ class Server:
     ) -> None:
         self._settings, self._device, self._random = settings, device, random
         self._responders: dict[int, Responder] = {}
-        self._assembler = Assembler(Framing.WRAPPER)
+        self._assembler = Assembler(Framing.WRAPPER, join_blocks=False)
         self._link = HdlcLinkServer(settings.server_sap, settings.server_physical, offer=settings.link)
 
     def receive(self, data: bytes) -> bytes:
@@ -45,6 +45,8 @@ class Server:
             for octets in message.apdus:
                 for answer in self._responder(client).answer(octets):
                     out += wrapper.encode(answer, server, client)
+        if self._settings.datagrams:
+            self._assembler.flush()  # the rest of a damaged datagram is no start of the next
         return bytes(out)
 
     def _receive_hdlc(self, data: bytes) -> bytes:

@@ -31,9 +31,11 @@ class Carrier(Protocol):
 class WrapperCarrier:
     """APDUs in wrappers. Octets that belong to no wrapper stay with the APDU that follows them."""
 
-    def __init__(self, client: int, server: int) -> None:
+    def __init__(self, client: int, server: int, *, datagrams: bool = False) -> None:
+        """`datagrams`: each call of `receive` brings one; the rest of a damaged one is no start of the next."""
         self._client, self._server = client, server
-        self._assembler = Assembler(Framing.WRAPPER)
+        self._datagrams = datagrams
+        self._assembler = Assembler(Framing.WRAPPER, join_blocks=False)
         self._before = b""
 
     def connect(self) -> list[LinkEvent]:
@@ -55,6 +57,8 @@ class WrapperCarrier:
             for apdu in message.apdus:
                 events.append(Delivered(apdu, raw))
                 raw = b""
+        if self._datagrams and (rest := self._assembler.flush()):
+            self._before += rest.raw
         return events
 
     def timeout(self) -> list[LinkEvent]:
@@ -99,4 +103,4 @@ def carrier(settings: ClientSettings) -> Carrier:
     """Return the carrier of the settings' framing."""
     if settings.framing is Framing.HDLC:
         return HdlcCarrier(settings.client_sap, settings.server_sap, settings.server_physical, settings.link)
-    return WrapperCarrier(settings.client_sap, settings.server_sap)
+    return WrapperCarrier(settings.client_sap, settings.server_sap, datagrams=settings.datagrams)

@@ -51,6 +51,7 @@ class Assembler:
     `framing=None` detects the framing from the octets, and again after noise. `lenient` also reads frames whose check
     sequence is wrong. A message longer than `max_message` octets is cut into incomplete ones. `exchange` says that the
     octets are all answers to one request, which the peer may repeat: repeated frames then replace damaged ones.
+    `join_blocks=False` gives the APDUs of a general block transfer one by one, for a side that confirms them.
     """
 
     def __init__(
@@ -60,11 +61,13 @@ class Assembler:
         lenient: bool = False,
         max_message: int = MAX_MESSAGE,
         exchange: bool = False,
+        join_blocks: bool = True,
     ) -> None:
         self._fixed = framing
         self._lenient = lenient
         self._max = max_message
         self._exchange = exchange
+        self._join_blocks = join_blocks
         self._starts = _STARTS.get(framing, _ANY_START) if framing else _ANY_START
         self._buffer = bytearray()
         self._at = 0
@@ -309,7 +312,7 @@ class Assembler:
         self._draft = self._new_draft()
 
     def _new_draft(self) -> Draft:
-        return Draft(lenient=self._lenient, exchange=self._exchange)
+        return Draft(lenient=self._lenient, exchange=self._exchange, join_blocks=self._join_blocks)
 
 
 def merged(messages: list[Message], framing: Framing | None, *, harmless: bool) -> Message:

@@ -29,10 +29,11 @@ class Payload(NamedTuple):
 
 
 class Draft:
-    """One message in the making; `lenient` and `exchange` as in the Assembler."""
+    """One message in the making; `lenient`, `exchange` and `join_blocks` as in the Assembler."""
 
-    def __init__(self, *, lenient: bool, exchange: bool) -> None:
+    def __init__(self, *, lenient: bool, exchange: bool, join_blocks: bool = True) -> None:
         self._lenient = lenient
+        self._join_blocks = join_blocks
         self._exchange = exchange
         self.noise = 0
         self.errors = 0
@@ -69,7 +70,7 @@ class Draft:
         """Take the joined segments out as a payload."""
         segments, self.segments = self.segments, Segments(exchange=self._exchange)
         units = split(segments.payload)
-        blocks = [read_block(unit) for unit in units]
+        blocks = [read_block(unit) if self._join_blocks else None for unit in units]
         return Payload(units, blocks, intact=not segments.damaged, broken=segments.broken)
 
     def continues(self, payload: Payload) -> bool:
@@ -87,7 +88,7 @@ class Draft:
                 if self._blocks.ended and not (self._exchange and not self._blocks.sound):
                     self.end_blocks()
             else:
-                cut_off = unit[0] == GENERAL_BLOCK_TRANSFER
+                cut_off = unit[0] == GENERAL_BLOCK_TRANSFER and self._join_blocks
                 self._bad = self._bad or cut_off or not (payload.intact or self._lenient)
                 self._apdus.append(unit)
 
@@ -101,7 +102,7 @@ class Draft:
 
     def split_counts(self) -> Draft:
         """Hand the counts since the mark, and the addresses, to a new draft."""
-        rest = Draft(lenient=self._lenient, exchange=self._exchange)
+        rest = Draft(lenient=self._lenient, exchange=self._exchange, join_blocks=self._join_blocks)
         rest.noise, self.noise = self.noise - self.mark.noise, self.mark.noise
         rest.errors, self.errors = self.errors - self.mark.errors, self.mark.errors
         rest.source, rest.destination = self.source, self.destination
