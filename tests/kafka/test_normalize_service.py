@@ -1,12 +1,17 @@
 """The normalizer on a real broker: every raw record ends somewhere, once, in its own partition."""
 
+import json
 import threading
 
 import pytest
+from structlog.testing import capture_logs
+from support.kafka_reader import headers, read_all
 
+from ami.readings.v1 import meter_readings_pb2 as pb
 from ami_dlms.framing import wrapper
 from ami_kafka import clients, topics
 from ami_kafka.loop import EventKind
+from ami_normalize.dialects import Dialects
 from ami_normalize.service import Settings, run
 from ami_schemas import topics as names
 
@@ -61,3 +66,63 @@ def test_each_raw_record_ends_once_in_its_own_partition(bootstrap):
     assert sorted(found[names.READINGS]) == [("ami.raw.v1/0/0", 0), ("ami.raw.v1/1/0#0", 1), ("ami.raw.v1/1/0#1", 1)]
     assert found[names.PARKED] == [("ami.raw.v1/2/0", 2)]
     assert found[names.DEAD_LETTERS] == [("ami.raw.v1/3/0", 3)]
+
+
+UNKNOWN = wrapper.encode(bytes.fromhex("0f00000001000202" + "0600000001" + "0600000002"), 1, 16)
+LAYOUT = [{"type": "number", "obis": f"1.0.{group}.8.0.255", "unit": "Wh"} for group in (1, 2)]
+MAPPING = json.dumps([{"name": "new-maker", "layouts": [{"name": "two energies", "columns": LAYOUT}]}])
+
+
+def outcomes(bootstrap, *offsets):
+    """Where raw records of partition 7 ended, and what the readings among them hold."""
+    found = {}
+    for topic in (names.READINGS, names.PARKED, names.DEAD_LETTERS):
+        for message in read_all(bootstrap, topic):
+            source = headers(message)["ami-source"].decode()
+            if source in {f"{names.RAW}/7/{offset}" for offset in offsets}:
+                reading = topic == names.READINGS and pb.MeterReadings.FromString(message.value())
+                found[int(source.rpartition("/")[2])] = reading or headers(message)["dlq.reason"].decode()
+    return found
+
+
+def test_a_new_maker_is_added_while_running(bootstrap, tmp_path, wait_until):
+    path = tmp_path / "mapping.json"
+    producer, stop = clients.producer(bootstrap), threading.Event()
+
+    def work():
+        run(Settings(bootstrap, group="hot", mappings=(path,)), stop, lambda _event: None)
+
+    def send(*values):
+        for value in values:
+            producer.produce(names.RAW, value, b"meter-7", 7, headers=HEADERS)
+        assert producer.flush(30) == 0
+
+    def arrived(*offsets):
+        wait_until(lambda: not normalizer.is_alive() or len(outcomes(bootstrap, *offsets)) == len(offsets), 60)
+        return outcomes(bootstrap, *offsets)
+
+    normalizer = threading.Thread(target=work)
+    with capture_logs() as told:
+        normalizer.start()
+        try:
+            send(UNKNOWN, FRAMED)
+            before = arrived(0, 1)
+            path.write_text(MAPPING.replace("Wh", "kWh"))
+            wait_until(lambda: any("refused" in line["event"] for line in told), 30)
+            send(UNKNOWN, FRAMED)
+            refused = arrived(2, 3)
+            path.write_text(MAPPING)
+            wait_until(lambda: any(line["event"] == "mapping in force" for line in told), 30)
+            send(UNKNOWN, FRAMED)
+            after = arrived(4, 5)
+        finally:
+            stop.set()
+            normalizer.join()
+
+    assert before[0] == refused[2] == "MAPPING_MISSING"
+    values = [(reading.obis, reading.mantissa) for reading in after[4].readings]
+    assert values == [("1.0.1.8.0.255", 1), ("1.0.2.8.0.255", 2)]
+    assert after[4].provenance.dialect == "new-maker"
+    old, new = Dialects.load().content_hash, Dialects.load(path).content_hash
+    assert [found.provenance.mapping for found in (before[1], refused[3], after[5])] == [old, old, new]
+    assert sum("refused" in line["event"] for line in told) == 1

@@ -6,7 +6,21 @@ from typing import Annotated, Final
 
 import typer
 
-from ami_cli.verbs import collect, decode, demo, doctor, kafka, normalize, ping, read, send, simulate, tail, topics
+from ami_cli.verbs import (
+    collect,
+    decode,
+    demo,
+    doctor,
+    kafka,
+    mapping,
+    normalize,
+    ping,
+    read,
+    send,
+    simulate,
+    tail,
+    topics,
+)
 
 _START: Final = "Start here"
 _METERS: Final = "Meters"
@@ -53,5 +67,6 @@ app.command(rich_help_panel=_PIPELINE)(collect.collect)
 app.command(rich_help_panel=_PIPELINE)(normalize.normalize)
 app.add_typer(kafka.app, name="kafka", rich_help_panel=_PIPELINE)
 app.add_typer(topics.app, name="topics", rich_help_panel=_PIPELINE)
+app.add_typer(mapping.app, name="mapping", rich_help_panel=_PIPELINE)
 app.command(rich_help_panel=_LOOK)(tail.tail)
 app.command(rich_help_panel=_LOOK)(decode.decode)

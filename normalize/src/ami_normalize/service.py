@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -12,10 +13,10 @@ from typing import Literal
 import structlog
 
 from ami_kafka.loop import BatchPolicy, LoopEvent, Output, RawMessage, TransactionalLoop
-from ami_normalize.dialects import Dialects
-from ami_normalize.errors import KeysUnreadable
+from ami_normalize.errors import KeysUnreadable, MappingInvalid
 from ami_normalize.instants import zone_of
 from ami_normalize.keys import KeyFile
+from ami_normalize.mapping.watched import DEFAULT_MAPPING, MappingFiles
 from ami_normalize.pipeline import (
     Context,
     EventsOutcome,
@@ -29,6 +30,7 @@ from ami_normalize.pipeline import (
 from ami_schemas import headers, topics
 
 DEFAULT_GROUP = "ami-normalize"
+_LOOK_EVERY_S = 1.0
 
 _log = structlog.get_logger("ami.normalize")
 
@@ -42,7 +44,7 @@ class Settings:
     keys: Path | None = None
     """The key file; None: no keys, ciphered messages are parked."""
     mappings: tuple[Path, ...] = ()
-    """The user's dialects, before the built-in ones."""
+    """The user's dialects, before the built-in ones; read again when they change, and when they come into being."""
     unidentified: Literal["park", "accept"] = "park"
     default_zone: str = "UTC"
     instance_id: str | None = None
@@ -53,6 +55,9 @@ class Settings:
 def run(settings: Settings, stop: threading.Event, on_event: Callable[[LoopEvent], None] | None = None) -> None:
     """Normalize until `stop` is set. Raises NormalizeError for unusable settings, and the errors of ami_kafka."""
     processor = Processor(settings)
+    for path in processor.missing_mappings:
+        if path != DEFAULT_MAPPING:
+            _log.warning("there is no such mapping yet; it takes effect as soon as it exists", mapping=str(path))
     loop = TransactionalLoop(
         bootstrap=settings.bootstrap,
         group=settings.group,
@@ -63,7 +68,26 @@ def run(settings: Settings, stop: threading.Event, on_event: Callable[[LoopEvent
         batch=settings.batch,
         on_event=on_event or _tell,
     )
-    loop.run(stop)
+    with _attended(processor):
+        loop.run(stop)
+
+
+@contextmanager
+def _attended(processor: Processor) -> Iterator[None]:
+    """Look after changed files also while no records arrive, so that whoever changed one is told at once."""
+    done = threading.Event()
+
+    def attend() -> None:
+        while not done.wait(_LOOK_EVERY_S):
+            processor.refresh()
+
+    thread = threading.Thread(target=attend, name="changed-files", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
 
 
 class Processor:
@@ -74,8 +98,10 @@ class Processor:
         zone_of(settings.default_zone)
         self._group = settings.group
         self._keys = KeyFile(settings.keys) if settings.keys else None
+        self._mappings = MappingFiles(settings.mappings)
+        self._changing = threading.Lock()
         self._context = Context(
-            dialects=Dialects.load(*settings.mappings),
+            dialects=self._mappings.dialects,
             unidentified=settings.unidentified,
             default_zone=settings.default_zone,
         )
@@ -83,12 +109,33 @@ class Processor:
             self._context = replace(self._context, keys=self._keys.ring)
 
     def __call__(self, batch: Sequence[RawMessage]) -> Iterable[Output]:
-        """Return the outputs of a batch, in its order."""
-        self._refresh()
-        return [output for message in batch for output in outputs(message, self._context, self._group)]
+        """Return the outputs of a batch, in its order. Changed files take effect between batches."""
+        self.refresh()
+        context = self._context
+        return [output for message in batch for output in outputs(message, context, self._group)]
 
-    def _refresh(self) -> None:
-        """Take changed keys over between batches; broken ones are refused and the old stay in force."""
+    @property
+    def missing_mappings(self) -> tuple[Path, ...]:
+        """The mappings that do not exist yet."""
+        return self._mappings.missing
+
+    def refresh(self) -> None:
+        """Take changed keys and mappings over; what is broken is refused, and the old stays in force."""
+        with self._changing:
+            self._refresh_keys()
+            self._refresh_mappings()
+
+    def _refresh_mappings(self) -> None:
+        try:
+            changed = self._mappings.refresh()
+        except MappingInvalid as error:
+            _log.warning("mapping refused, the old one stays in force", error=f"{error}")
+            return
+        if changed:
+            self._context = replace(self._context, dialects=self._mappings.dialects)
+            _log.info("mapping in force", mapping=self._context.mapping_hash)
+
+    def _refresh_keys(self) -> None:
         if self._keys is None:
             return
         try:

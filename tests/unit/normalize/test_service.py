@@ -97,7 +97,7 @@ def test_missing_files_and_unknown_zones_are_one_sentence(tmp_path):
     with pytest.raises(KeysUnreadable, match="cannot be read"):
         Processor(Settings("localhost:9", keys=tmp_path / "none.json"))
     with pytest.raises(MappingInvalid, match="cannot be read"):
-        Processor(Settings("localhost:9", mappings=(tmp_path / "none.json",)))
+        Processor(Settings("localhost:9", mappings=(tmp_path / "none" / "none.json",)))
     with pytest.raises(SettingsInvalid, match="no time zone"):
         Processor(Settings("localhost:9", default_zone="Mars/Base"))
 

@@ -20,7 +20,13 @@ def normalize(
         typer.Option("--keys", metavar="FILE", help="keys.json by system title, mode 600; read again when it changes."),
     ] = None,
     mapping: Annotated[
-        list[Path] | None, typer.Option("--mapping", metavar="FILE", help="Mappings before the built-in ones.")
+        list[Path] | None,
+        typer.Option(
+            "--mapping",
+            metavar="FILE",
+            help="Mappings before the built-in ones, read again when they change. "
+            "Without it: /etc/ami-gateway/mapping.json.",
+        ),
     ] = None,
     unidentified: Annotated[
         Literal["park", "accept"],
@@ -40,6 +46,7 @@ def normalize(
     """
     from ami_cli.logs import LoopLog, log_to_stderr
     from ami_kafka.check import check
+    from ami_normalize.mapping.watched import DEFAULT_MAPPING
     from ami_normalize.service import DEFAULT_GROUP, Processor, Settings, run
     from ami_schemas import topics
 
@@ -48,7 +55,7 @@ def normalize(
         bootstrap=bootstrap_servers(bootstrap),
         group=group or DEFAULT_GROUP,
         keys=keys,
-        mappings=tuple(mapping or ()),
+        mappings=tuple(mapping or [DEFAULT_MAPPING]),
         unidentified=unidentified,
         default_zone=default_zone,
         instance_id=instance_id,
