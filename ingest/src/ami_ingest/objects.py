@@ -10,6 +10,7 @@ from ami_dlms import selective
 from ami_dlms.apdu import CosemAttribute, SelectiveAccess
 from ami_dlms.axdr import Data, Tag
 from ami_dlms.client import Answer
+from ami_dlms.cosem import units
 from ami_dlms.cosem.classes import scaler_unit_attribute
 from ami_dlms.errors import DataMalformed
 from ami_dlms.obis import format_obis
@@ -173,7 +174,8 @@ def _capture_object(entry: Data) -> CaptureObject:
 
 
 def _scaler_unit_of(value: Data) -> ScalerUnit | None:
-    match value:
-        case Data(Tag.STRUCTURE, (Data(value=int(scaler)), Data(value=int(unit)))) if 0 <= unit <= 255:
-            return ScalerUnit(scaler=scaler, unit=unit)
-    return None
+    try:
+        scaler, unit = units.ScalerUnit.from_data(value)
+    except DataMalformed:
+        return None
+    return ScalerUnit(scaler=scaler, unit=unit)

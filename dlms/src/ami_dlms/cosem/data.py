@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from ami_dlms import axdr
 from ami_dlms.axdr import Data
 from ami_dlms.cosem.objects import CosemObject, Value
+from ami_dlms.cosem.units import ScalerUnit
 
 
 def scaler_unit(scaler: int, unit: int) -> Data:
     """Return the scal_unit_type: value = raw * 10 ** scaler, in the DLMS unit `unit` (Blue Book 4.3.2.2.3)."""
-    return axdr.structure(axdr.int8(scaler), axdr.enum(unit))
+    return ScalerUnit(scaler, unit).to_data()
 
 
 class DataObject(CosemObject):

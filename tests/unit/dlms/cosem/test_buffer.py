@@ -143,6 +143,22 @@ def test_at_the_end_of_time(last):
     assert stamped(rows((last,), (NULL,)), 1, clock=0, period_s=900)[1] == (NULL,)
 
 
+CELLS = st.one_of(
+    st.just(NULL),
+    st.builds(Data, st.sampled_from([Tag.OCTET_STRING, Tag.DATE_TIME]), st.binary(max_size=13)),
+    st.builds(Data, st.just(Tag.DATE_TIME), st.binary(min_size=12, max_size=12)),
+    st.builds(Data, st.just(Tag.UINT32), st.integers(0, 0xFFFFFFFF)),
+    st.builds(Data, st.sampled_from([Tag.DELTA_INT8, Tag.DELTA_INT32]), st.integers(-128, 127)),
+    st.builds(Data, st.just(Tag.FLOAT64), st.floats()),
+)
+
+
+@given(st.lists(st.tuples(CELLS, CELLS), max_size=8), st.integers(0, 1), st.integers(0, 0xFFFFFFFF))
+def test_whatever_a_meter_writes_has_rows_of_the_same_width(cells, clock, period_s):
+    found = stamped(rows(*cells), 2, clock=clock, period_s=period_s)
+    assert [len(row) for row in found] == [2] * len(cells)
+
+
 def test_the_rows_of_a_response_are_checked():
     with pytest.raises(RowMalformed):
         stamped([u32(1)], 1, clock=0, period_s=900)
