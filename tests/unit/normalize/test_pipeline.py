@@ -310,6 +310,16 @@ def test_a_truncated_frame_is_incomplete(context):
     assert outcome.reason is Reason.FRAME_INCOMPLETE
 
 
+@pytest.mark.parametrize("begun", ["0001000100100020 0f00", "7ea07dcf0002", "68fdfd6853ff", "00010001"])
+def test_a_link_that_breaks_off_in_its_first_frame_left_it_incomplete(begun, context):
+    cut = record(bytes.fromhex(begun), framing="none", ami_incomplete=b"1")
+    assert one(normalize(cut, context), Rejected).reason is Reason.FRAME_INCOMPLETE
+
+
+def test_an_incomplete_record_may_hold_a_whole_message_without_frames(context):
+    readings(normalize(record(push(ENERGY), framing="none", ami_incomplete=b"1"), context))
+
+
 def test_an_event_becomes_an_event(context):
     apdu = b"\xc2\x01\x0c" + NOON + b"\x00\x01" + bytes((0, 0, 97, 98, 0, 255)) + b"\x02\x06\x00\x00\x00\x10"
     (message,) = one(normalize(record(apdu), context), EventsOutcome).messages

@@ -38,6 +38,8 @@ class Identified:
     key: str
     received: datetime | None
     exchange: exchange_pb2.Exchange | None
+    incomplete: bool = False
+    """The agent saw its link fall silent or close before the message was whole."""
 
 
 def identify(record: RawRecord, context: Context) -> Identified:
@@ -63,6 +65,7 @@ def identify(record: RawRecord, context: Context) -> Identified:
         key=key,
         received=_received(text.get(headers.CE_TIME), record.timestamp_ms),
         exchange=_exchange(record.headers.get(headers.CONTEXT)),
+        incomplete=text.get(headers.INCOMPLETE) == "1",
     )
 
 

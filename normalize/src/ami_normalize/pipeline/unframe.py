@@ -15,6 +15,7 @@ from ami_schemas.reasons import Reason
 
 STAGE = "unframe"
 _FLAG = b"\x7e"
+_FRAMED = (Framing.WRAPPER, Framing.HDLC, Framing.MBUS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,11 @@ class Unframed:
 
 def unframe(identified: Identified, context: Context) -> Unframed:
     """Take the framing off; raises Refused if there is no complete APDU in the record."""
-    message = framing.unframe(identified.record.value, identified.framing, lenient=context.lenient)
+    value = identified.record.value
+    if identified.incomplete and identified.framing is Framing.NONE and any(_cut_off(value, way) for way in _FRAMED):
+        # a link that broke off in its first frame had not yet shown what frames it carries
+        raise Refused(Reason.FRAME_INCOMPLETE, STAGE, f"the message is cut off after {len(value)} octets")
+    message = framing.unframe(value, identified.framing, lenient=context.lenient)
     if not message.complete or not message.apdus:
         raise _refusal(message)
     quality = (Quality.FRAME_CHECK_FAILED,) if message.check_errors else ()
