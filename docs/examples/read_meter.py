@@ -60,7 +60,8 @@ def exchange(client: Client, request: bytes, wire: Transport) -> Event:
 def main(url: str, *codes: str) -> int:
     """Print each object's value, with scaler and unit code where its class has them."""
     framing, wire = transport(url)
-    client = Client(ClientSettings(framing=framing, client_sap=16, server_sap=1))
+    datagrams = url.startswith("udp:")
+    client = Client(ClientSettings(framing=framing, client_sap=16, server_sap=1, datagrams=datagrams))
 
     def get(attribute: CosemAttribute) -> Any:
         event = exchange(client, client.get(attribute), wire)
