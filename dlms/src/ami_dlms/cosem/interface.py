@@ -109,12 +109,9 @@ def dynamic(
     return Attribute(index, name, _union(types), Change.DYNAMIC, scaler_unit=scaler_unit, since=since, until=until)
 
 
-def value(
-    index: int, name: str, *types: Tag | frozenset[Tag], scaler_unit: int | None = None, static: bool = False
-) -> Attribute:
-    """Return the attribute that an OBIS code alone means."""
-    change = Change.STATIC if static else Change.DYNAMIC
-    return Attribute(index, name, _union(types), change, is_value=True, scaler_unit=scaler_unit)
+def value(index: int, name: str, *types: Tag | frozenset[Tag], scaler_unit: int | None = None) -> Attribute:
+    """Return the attribute that an OBIS code alone means; it changes by itself."""
+    return Attribute(index, name, _union(types), Change.DYNAMIC, is_value=True, scaler_unit=scaler_unit)
 
 
 def versions(
