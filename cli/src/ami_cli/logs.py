@@ -17,10 +17,11 @@ REPORT_EVERY_S: Final = 10.0
 _WARNINGS: Final = frozenset({"aborted", "rebuilt", "held", "oversize", "kafka-away", "progress-differs"})
 
 
-def log_to_stderr(name: str) -> Any:
-    """Send all structlog output of this process to stderr, and return a logger."""
+def stderr_logger(name: str) -> Any:
+    """Return a logger of its own that writes to stderr: nothing global is configured."""
     renderer: Any = structlog.dev.ConsoleRenderer() if sys.stderr.isatty() else structlog.processors.JSONRenderer()
-    structlog.configure(
+    return structlog.wrap_logger(
+        structlog.PrintLogger(sys.stderr),
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -28,9 +29,8 @@ def log_to_stderr(name: str) -> Any:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger("info"),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
-    return structlog.get_logger().bind(verb=name)
+        cache_logger_on_first_use=True,
+    ).bind(verb=name)
 
 
 class LoopLog:

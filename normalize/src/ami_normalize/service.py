@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 import structlog
+from structlog.typing import FilteringBoundLogger
 
 from ami_kafka.loop import BatchPolicy, LoopEvent, Output, RawMessage, TransactionalLoop
 from ami_normalize.errors import KeysUnreadable, MappingInvalid
@@ -32,8 +34,6 @@ from ami_schemas import headers, topics
 DEFAULT_GROUP = "ami-normalize"
 _LOOK_EVERY_S = 1.0
 
-_log = structlog.get_logger("ami.normalize")
-
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -52,12 +52,18 @@ class Settings:
     batch: BatchPolicy = field(default_factory=BatchPolicy)
 
 
-def run(settings: Settings, stop: threading.Event, on_event: Callable[[LoopEvent], None] | None = None) -> None:
+def run(
+    settings: Settings,
+    stop: threading.Event,
+    on_event: Callable[[LoopEvent], None] = lambda _event: None,
+    log: FilteringBoundLogger | None = None,
+) -> None:
     """Normalize until `stop` is set. Raises NormalizeError for unusable settings, and the errors of ami_kafka."""
-    processor = Processor(settings)
+    log = log or _stderr()
+    processor = Processor(settings, log)
     for path in processor.missing_mappings:
         if path != DEFAULT_MAPPING:
-            _log.warning("there is no such mapping yet; it takes effect as soon as it exists", mapping=str(path))
+            log.warning("there is no such mapping yet; it takes effect as soon as it exists", mapping=str(path))
     loop = TransactionalLoop(
         bootstrap=settings.bootstrap,
         group=settings.group,
@@ -66,7 +72,7 @@ def run(settings: Settings, stop: threading.Event, on_event: Callable[[LoopEvent
         process=processor,
         instance_id=settings.instance_id,
         batch=settings.batch,
-        on_event=on_event or _tell,
+        on_event=on_event,
     )
     with _attended(processor):
         loop.run(stop)
@@ -93,8 +99,9 @@ def _attended(processor: Processor) -> Iterator[None]:
 class Processor:
     """Turns a batch of raw records into what is to be written."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, log: FilteringBoundLogger | None = None) -> None:
         """Read keys and dialects; raises NormalizeError."""
+        self._log = log or _stderr()
         zone_of(settings.default_zone)
         self._group = settings.group
         self._keys = KeyFile(settings.keys) if settings.keys else None
@@ -129,11 +136,11 @@ class Processor:
         try:
             changed = self._mappings.refresh()
         except MappingInvalid as error:
-            _log.warning("mapping refused, the old one stays in force", error=f"{error}")
+            self._log.warning("mapping refused, the old one stays in force", error=f"{error}")
             return
         if changed:
             self._context = replace(self._context, dialects=self._mappings.dialects)
-            _log.info("mapping in force", mapping=self._context.mapping_hash)
+            self._log.info("mapping in force", mapping=self._context.mapping_hash)
 
     def _refresh_keys(self) -> None:
         if self._keys is None:
@@ -141,11 +148,11 @@ class Processor:
         try:
             changed = self._keys.refresh()
         except KeysUnreadable as error:
-            _log.warning("keys refused, the old ones stay in force", error=f"{error}")
+            self._log.warning("keys refused, the old ones stay in force", error=f"{error}")
             return
         if changed:
             self._context = replace(self._context, keys=self._keys.ring)
-            _log.info("keys read again", meters=len(self._keys.ring))
+            self._log.info("keys read again", meters=len(self._keys.ring))
 
 
 def outputs(message: RawMessage, context: Context, group: str) -> Iterator[Output]:
@@ -197,5 +204,6 @@ def _told(outcome: Rejected | Parked, message: RawMessage, context: Context, gro
         yield name, value.encode()
 
 
-def _tell(event: LoopEvent) -> None:
-    _log.info(event.sentence, kind=event.kind.value, **event.fields)
+def _stderr() -> FilteringBoundLogger:
+    """Return a logger of its own: nothing global is configured or relied on."""
+    return cast("FilteringBoundLogger", structlog.wrap_logger(structlog.PrintLogger(sys.stderr)))

@@ -44,13 +44,13 @@ def normalize(
 
     Logs to stderr. Start as many as there is work for; SIGTERM and Ctrl-C end one cleanly, SIGKILL loses nothing.
     """
-    from ami_cli.logs import LoopLog, log_to_stderr
+    from ami_cli.logs import LoopLog, stderr_logger
     from ami_kafka.check import check
     from ami_normalize.mapping.watched import DEFAULT_MAPPING
     from ami_normalize.service import DEFAULT_GROUP, Processor, Settings, run
     from ami_schemas import topics
 
-    log = log_to_stderr("normalize")
+    log = stderr_logger("normalize")
     settings = Settings(
         bootstrap=bootstrap_servers(bootstrap),
         group=group or DEFAULT_GROUP,
@@ -60,11 +60,11 @@ def normalize(
         default_zone=default_zone,
         instance_id=instance_id,
     )
-    Processor(settings)  # refuses keys, mappings and zones that cannot be used, before Kafka is asked
+    Processor(settings, log)  # refuses keys, mappings and zones that cannot be used, before Kafka is asked
     needed = (topics.RAW, topics.READINGS, topics.EVENTS, topics.DEAD_LETTERS, topics.PARKED, topics.LEDGER)
     check(settings.bootstrap, topics=needed)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     log.info("normalizing", kafka=settings.bootstrap, group=settings.group)
-    run(settings, stop, LoopLog(log))
+    run(settings, stop, LoopLog(log), log)
