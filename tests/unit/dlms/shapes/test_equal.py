@@ -76,6 +76,20 @@ def test_what_is_close_to_a_shape_comes_out_as_from_the_generic_decoder(octets, 
         assert fast(shapes, other) == generic(other)
 
 
+@settings(deadline=None, max_examples=15, suppress_health_check=list(HealthCheck))
+@given(
+    messages=st.lists(APDUS.map(lambda value: value.to_bytes()), min_size=4, max_size=12),
+    source=st.randoms(use_true_random=False),
+)
+def test_many_shapes_in_a_small_cache_do_not_get_in_each_others_way(messages, source):
+    shapes = Shapes(8)
+    for _ in range(60):
+        octets = source.choice(messages)
+        for other in (octets, source.choice([*mutations(octets, source)])):
+            assert fast(shapes, other) == generic(other)
+        assert len(shapes) <= 8
+
+
 @patient
 @given(octets=st.binary(max_size=60), head=st.sampled_from([b"\x0f", b"\xc2", b"\xc4", b""]))
 def test_noise_comes_out_as_from_the_generic_decoder(octets, head):
