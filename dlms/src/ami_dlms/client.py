@@ -31,10 +31,13 @@ from ami_dlms.apdu import (
     GeneralBlockTransfer,
     GetRequestNormal,
     GetRequestWithList,
+    ReadRequest,
     Selected,
     SelectiveAccess,
     SetRequestNormal,
     SetRequestWithList,
+    Variable,
+    WriteRequest,
 )
 from ami_dlms.association.block_transfer import BlockTransfer
 from ami_dlms.association.carrier import Carrier, carrier
@@ -44,6 +47,7 @@ from ami_dlms.association.exchange import INVOKE_ID, Exchange, More, Request
 from ami_dlms.association.proposal import Proposal
 from ami_dlms.association.settings import Authentication, ClientSettings
 from ami_dlms.association.states import CLIENT_TRANSITIONS, ClientInput, ClientState, step
+from ami_dlms.association.variables import VariableExchange
 from ami_dlms.axdr import Data
 from ami_dlms.errors import ApduMalformed, AssociationRefused, AuthenticationFailed, DlmsError, LinkError, UsageError
 from ami_dlms.framing import Framing
@@ -72,8 +76,8 @@ CIPHERING_OVERHEAD = 64
 """Octets that ciphering adds to an APDU, at most."""
 UNLIMITED = 65535
 """Octets of an APDU in blocks where the server states no limit."""
-PUSHES = frozenset({0x0F, 0xC2, 0xCA, 0xD2})
-"""First octets of notifications: plain data- and event-notification, glo- and ded-event-notification."""
+PUSHES = frozenset({0x0F, 0x18, 0xC2, 0x38, 0x58, 0xCA, 0xD2})
+"""First octets of data-notification, information-report and event-notification, and of their glo- and ded-forms."""
 _UP = (ClientState.READY, ClientState.WAITING)
 _COMING_UP = (ClientState.LINKING, ClientState.ASSOCIATING, ClientState.AUTHENTICATING)
 _GOING_DOWN = (ClientState.RELEASING, ClientState.UNLINKING)
@@ -97,7 +101,7 @@ class Client:
         self._carrier: Carrier = carrier(settings)
         self._proposal: Proposal | None = None
         self._cipher: Cipher | None = None
-        self._exchange: Exchange | None = None
+        self._exchange: Exchange | VariableExchange | None = None
         self._transfer: BlockTransfer | None = None
         self._association_request = b""
         self._raw = bytearray()
@@ -149,6 +153,17 @@ class Client:
         wanted, data = tuple(one for one, _ in accesses), tuple(value for _, value in accesses)
         invoke = self._begin()
         return self._ask(AccessRequest(HIGH_PRIORITY_CONFIRMED << 24 | invoke & INVOKE_ID, wanted, data))
+
+    def read(self, variables: Sequence[Variable]) -> bytes:
+        """Read by short names; the result is a tuple in their order."""
+        self._begin()
+        return self._ask(ReadRequest(tuple(variables)))
+
+    def write(self, writes: Sequence[tuple[Variable, Data]]) -> bytes:
+        """Write by short names; the result is a tuple in their order."""
+        self._begin()
+        variables, values = tuple(name for name, _ in writes), tuple(value for _, value in writes)
+        return self._ask(WriteRequest(variables, values))
 
     def release(self) -> bytes:
         """End the association and its link; `receive` then leads to `Released`.
@@ -319,13 +334,17 @@ class Client:
         step(CLIENT_TRANSITIONS, self._state, ClientInput.REQUEST)
         return self._next_invoke()
 
-    def _ask(self, request: Request) -> bytes:
+    def _ask(self, request: Request | ReadRequest | WriteRequest) -> bytes:
         waiting = step(CLIENT_TRANSITIONS, self._state, ClientInput.REQUEST)
         agreed = self._proposal.agreed if self._proposal else None
         limit = agreed.max_pdu if agreed and not self._in_blocks else 0
         if limit and self._cipher is not None:
             limit = max(1, limit - CIPHERING_OVERHEAD)
-        exchange = Exchange(request, limit, agreed.conformance if agreed else self._settings.conformance)
+        exchange: Exchange | VariableExchange
+        if isinstance(request, (ReadRequest, WriteRequest)):
+            exchange = VariableExchange(request, limit)
+        else:
+            exchange = Exchange(request, limit, agreed.conformance if agreed else self._settings.conformance)
         frames = self._framed(self._protect(exchange.first))
         self._state, self._exchange = waiting, exchange
         self._raw.clear()

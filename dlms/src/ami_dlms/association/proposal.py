@@ -77,6 +77,8 @@ class Proposal:
         """Return the AARQ."""
         settings = self._settings
         context = ApplicationContext.LOGICAL_NAME_CIPHERED if self.cipher else ApplicationContext.LOGICAL_NAME
+        if settings.short_names:
+            context = ApplicationContext.SHORT_NAME_CIPHERED if self.cipher else ApplicationContext.SHORT_NAME
         anonymous = settings.authentication is Authentication.NONE
         proof = settings.password if settings.authentication is Authentication.LLS else self._challenge
         return Aarq(

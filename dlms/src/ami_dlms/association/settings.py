@@ -34,6 +34,16 @@ CLIENT_CONFORMANCE = (
 """Services this client knows how to use; with GENERAL_BLOCK_TRANSFER on top it sends every request in blocks."""
 SERVER_CONFORMANCE = CLIENT_CONFORMANCE | Conformance.GENERAL_BLOCK_TRANSFER | Conformance.GENERAL_PROTECTION
 """Services this server gives."""
+SHORT_NAME_CONFORMANCE = (
+    Conformance.READ
+    | Conformance.WRITE
+    | Conformance.UNCONFIRMED_WRITE
+    | Conformance.MULTIPLE_REFERENCES
+    | Conformance.PARAMETERIZED_ACCESS
+    | Conformance.INFORMATION_REPORT
+    | Conformance.BLOCK_TRANSFER_WITH_GET_OR_READ
+)
+"""Services this client knows how to use by short names."""
 
 VendorProof = Callable[[Exchange], bytes]
 """The manufacturer's function of mechanism 2: the answer of the side whose view is given."""
@@ -115,10 +125,14 @@ class ClientSettings:
 
     Only the association request and what goes in general blocks can be sent again: ask for GENERAL_BLOCK_TRANSFER.
     """
+    short_names: bool = False
+    """Objects are referenced by short names (application contexts 2 and 4): `read` and `write` in place of the rest."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot work, before anything is sent."""
         _check(self)
+        if self.short_names and self.authentication.challenges:
+            raise UsageError("Short names go with authentication none or lls here; high level security needs names.")
         if self.ciphered and self.keys is None:
             raise UsageError("A ciphered association needs keys.")
         if self.needs_system_title:
@@ -138,8 +152,11 @@ class ClientSettings:
     @property
     def proposed_conformance(self) -> Conformance:
         """The services to propose: general protection where the form is one."""
+        conformance = self.conformance
+        if self.short_names and conformance == CLIENT_CONFORMANCE:
+            conformance = SHORT_NAME_CONFORMANCE
         general = self.protects and self.form.general
-        return self.conformance | Conformance.GENERAL_PROTECTION if general else self.conformance
+        return conformance | Conformance.GENERAL_PROTECTION if general else conformance
 
     @property
     def needs_counter(self) -> bool:
