@@ -22,6 +22,9 @@ value is, `Template.named` the constants, `Template.plan` keeps what was compile
     template, values, _ = decoded = shapes.decode(plaintext)
     decoded.apdu                                            # the generic result, on demand
 
+Shapes have the APDUs in which meters send data: data- and event-notifications, GET responses with and without list. A
+value that came in blocks has one as `c4 01 00 00` + the joined blocks, a GET response.
+
 Hostile input: the number of templates and the octets they take are bounded; a template is linear in its message to
 make, to keep and to compare; and where what is learned is never used again, learning becomes rare.
 """
