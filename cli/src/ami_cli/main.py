@@ -61,6 +61,8 @@ def _failed(error: Exception, arguments: list[str]) -> int:
     # typer brings its own copy of click from 0.29 on, so usage errors are known by their shape
     show = getattr(error, "format_message", None)
     if show is not None:
+        if not show():  # a command of commands without one: its help was printed instead
+            return ExitCode.USAGE
         told = CommandError(_one_line(show()), f"`{_command(error)} --help`", ExitCode.USAGE)
     else:
         told = explain(error) or _defect(error, arguments)

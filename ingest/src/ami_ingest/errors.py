@@ -6,7 +6,7 @@
     ├── TargetError            an object to read is written wrongly
     ├── SpoolError             the spool cannot be opened or written
     ├── CounterError           the store of invocation counters cannot be used, or a counter is used up
-    ├── FramesError            a file of captured frames cannot be read
+    ├── FramesError            a file of captured frames makes no sense
     └── SessionError           talking to a meter failed
         ├── ConnectionFailed   no connection: refused, no route, name unknown
         ├── ConnectionClosed   the meter closed while an answer was awaited
@@ -45,7 +45,7 @@ class CounterError(IngestError):
 
 
 class FramesError(IngestError):
-    """A file of captured frames cannot be read."""
+    """A file of captured frames makes no sense."""
 
 
 class SessionError(IngestError):

@@ -28,13 +28,12 @@ def read_frames(path: Path) -> list[Frames]:
     """Read a file whose lines are hex (spaces allowed, `#` begins a comment) or JSON objects with `hex`.
 
     An APDU without framing (`transport` raw-apdu, or a hex line that begins like no frame) comes back in a COSEM
-    wrapper, without an LLC header in front: that belongs to HDLC. Raises FramesError naming the line.
+    wrapper, without an LLC header in front: that belongs to HDLC. Raises FramesError naming the line, or OSError.
     """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        raise FramesError(f"{path}: the file cannot be read ({reason}); give a file of hex or JSON lines") from None
+    except UnicodeDecodeError:
+        raise FramesError(f"{path}: the file is not UTF-8 text; give a file of hex or JSON lines") from None
     frames: list[Frames] = []
     for number, line in enumerate(lines, start=1):
         text = line.strip()

@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import contextlib
 import json
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -27,6 +28,7 @@ POLICY = {
     Protection.AUTHENTICATED_ENCRYPTED: 3,
 }
 USAGE = 2
+MISSING = 7
 AUTHENTICATIONS = [item.value for item in Authentication if item is not Authentication.HLS]
 """All but the manufacturer's own."""
 MEMBERS = ("guek", "gak", "gbek", "kek", "signing_key", "client_signing_key", "system_title")
@@ -166,7 +168,7 @@ def split_address(text: str) -> tuple[str, int]:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Run the command; ends the process with 2 on a wrong command line, and with 1 where an address is taken."""
+    """Run the command; ends the process with 2 on a wrong command line, and with 7 where it cannot listen."""
     made = parser()
     arguments = made.parse_args(argv)
     if not arguments.listen and not arguments.push:
@@ -178,11 +180,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     except ValueError:
         _exit("--system-title is hexadecimal, 16 digits.", USAGE)
     except OSError as error:
-        _exit(f"Cannot listen on {arguments.listen}: {error.strerror or error}.", 1)
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        _exit(f"Cannot listen on {arguments.listen}: {reason}.", MISSING, "stop what uses the port, or take port 0")
 
 
-def _exit(message: str, code: int) -> NoReturn:
-    sys.stderr.write(f"{message}\n")
+def _exit(message: str, code: int, remedy: str = "ami simulate meter --help") -> NoReturn:
+    sys.stderr.write(f"error: {message}\n  try: {remedy}\n")
     raise SystemExit(code)
 
 

@@ -39,7 +39,7 @@ def failing(capsys):
         (["topics", "apply", "--file", "/nonexistent/topics.yaml"], ExitCode.CONFIG, "/nonexistent/topics.yaml"),
         (["kafka", "start", "--nodes", "2"], ExitCode.USAGE, "1 node or 3"),
         (["collect", "--config", "/nonexistent/agent.yaml"], ExitCode.CONFIG, "/nonexistent/agent.yaml"),
-        (["send", "/nonexistent/frames.hex"], ExitCode.DATA, "/nonexistent/frames.hex"),
+        (["send", "/nonexistent/frames.hex"], ExitCode.MISSING, "/nonexistent/frames.hex"),
         (["ping", "http://meter"], ExitCode.USAGE, "no endpoint"),
         (["read", "tcp://127.0.0.1:1"], ExitCode.USAGE, "nothing to read"),
         (["read", "tcp://127.0.0.1:1", "1.2.3"], ExitCode.USAGE, "'1.2.3' names no object"),
@@ -148,3 +148,11 @@ def test_a_command_error_is_told_as_it_is():
     error = CommandError("It is so", "do this", ExitCode.DATA)
 
     assert explain(error) is error
+
+
+@pytest.mark.parametrize("arguments", [[], ["kafka"], ["simulate"]])
+def test_a_command_of_commands_shows_its_help_and_no_error(arguments, capsys):
+    assert run(arguments) == ExitCode.USAGE
+    captured = capsys.readouterr()
+    assert "Usage: ami" in captured.out + captured.err
+    assert "error" not in captured.err

@@ -53,5 +53,12 @@ def test_a_wrong_line_is_named(read, line):
 
 
 def test_a_missing_file_is_said(tmp_path):
-    with pytest.raises(FramesError, match="No such file"):
+    with pytest.raises(FileNotFoundError, match="No such file"):
         read_frames(tmp_path / "none")
+
+
+def test_bytes_are_no_list_of_frames(tmp_path):
+    path = tmp_path / "octets"
+    path.write_bytes(b"\x7e\xa0\xff")
+    with pytest.raises(FramesError, match="not UTF-8"):
+        read_frames(path)

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import signal
+import socket
 import sys
 
 import pytest
@@ -261,3 +262,17 @@ async def test_a_wrong_command_line_is_one_sentence(options, tmp_path) -> None:
     assert process.returncode == 2
     assert b"Traceback" not in said
     assert said.strip()
+
+
+async def test_a_taken_port_is_one_sentence() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "ami_simulator", "--listen", address, stderr=asyncio.subprocess.PIPE
+        )
+        _, said = await process.communicate()
+
+    first, second = said.decode().splitlines()
+    assert process.returncode == 7
+    assert first == f"error: Cannot listen on {address}: Address already in use."
+    assert second.startswith("  try: ")

@@ -43,4 +43,6 @@ def send(
 
     count, octets = asyncio.run(run())
     if not as_json:
-        console().print(f"sent {count} messages, {octets} bytes, to {transport} {to}", markup=False)
+        console().print(
+            f"sent {count} message{'' if count == 1 else 's'}, {octets} bytes, to {transport} {to}", markup=False
+        )
