@@ -23,7 +23,25 @@ DISAGREE = {
     (65, 1): "there every version is version 0",
 }
 """Where the counts differ, and why ours stay (docs/conformance.md)."""
-UNKNOWN = {(30, 0), (46, 0), (61, 0), (62, 0), (62, 1), (63, 0), (67, 0), (68, 0), (77, 0), (152, 0), (153, 0)}
+UNKNOWN = {
+    (30, 0),
+    (46, 0),
+    (50, 1),
+    (51, 0),
+    (52, 0),
+    (53, 0),
+    (55, 1),
+    (56, 0),
+    (61, 0),
+    (62, 0),
+    (62, 1),
+    (63, 0),
+    (67, 0),
+    (68, 0),
+    (77, 0),
+    (152, 0),
+    (153, 0),
+}
 """What the library does not describe."""
 
 

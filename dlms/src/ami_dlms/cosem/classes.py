@@ -16,7 +16,7 @@ from types import MappingProxyType
 from typing import Final
 
 from ami_dlms.cosem.interface import Attribute, Change, InterfaceClass, Method
-from ami_dlms.cosem.tables import access, communication, control, measurement, payment
+from ami_dlms.cosem.tables import access, communication, control, measurement, payment, plc
 
 __all__ = [
     "CLASSES",
@@ -34,7 +34,14 @@ CLASSES: Final[Mapping[tuple[int, int], InterfaceClass]] = MappingProxyType(
     {
         (each.class_id, each.version): each
         for each in sorted(
-            (*measurement.CLASSES, *access.CLASSES, *control.CLASSES, *communication.CLASSES, *payment.CLASSES),
+            (
+                *measurement.CLASSES,
+                *access.CLASSES,
+                *control.CLASSES,
+                *communication.CLASSES,
+                *payment.CLASSES,
+                *plc.CLASSES,
+            ),
             key=lambda each: (each.class_id, each.version),
         )
     }
