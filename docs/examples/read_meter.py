@@ -18,6 +18,8 @@ from ami_dlms.apdu import CosemAttribute
 from ami_dlms.axdr import Data
 from ami_dlms.client import Answer, Client, ClientSettings, Event, Send
 from ami_dlms.cosem.classes import scaler_unit_attribute, value_attribute
+from ami_dlms.cosem.object_list import read_object_list
+from ami_dlms.cosem.units import ScalerUnit
 from ami_dlms.framing import Framing
 from ami_dlms.obis import parse_obis
 
@@ -63,26 +65,25 @@ def main(url: str, *codes: str) -> int:
     datagrams = url.startswith("udp:")
     client = Client(ClientSettings(framing=framing, client_sap=16, server_sap=1, datagrams=datagrams))
 
-    def get(attribute: CosemAttribute) -> Any:
+    def get(attribute: CosemAttribute) -> Data:
         event = exchange(client, client.get(attribute), wire)
         if not isinstance(event, Answer) or not isinstance(event.result, Data):
             raise SystemExit(f"{attribute} cannot be read: {event}")
-        return event.result.value
+        return event.result
 
     print(type(exchange(client, client.associate(), wire)).__name__)
-    listed = (entry.value for entry in get(OBJECT_LIST))
-    classes = {name.value: class_id.value for class_id, _, name, _ in listed}
+    classes = {each.logical_name: each.class_id for each in read_object_list(get(OBJECT_LIST))}
     for code in codes:
         obis = parse_obis(code)
         if obis not in classes:
             raise SystemExit(f"{code} is not in the object list of this association")
         class_id = classes[obis]
         value = value_attribute(class_id) or 2
-        said = [get(CosemAttribute(class_id, obis, value))]
+        said = [get(CosemAttribute(class_id, obis, value)).value]
         scaler_unit = scaler_unit_attribute(class_id, value)
         if scaler_unit:
-            scaler, unit = get(CosemAttribute(class_id, obis, scaler_unit))
-            said += [f"x 10^{scaler.value}", f"unit {unit.value}"]
+            scaler, unit = ScalerUnit.from_data(get(CosemAttribute(class_id, obis, scaler_unit)))
+            said += [f"x 10^{scaler}", f"unit {unit:d}"]
         print(code, *said)
     print(type(exchange(client, client.release(), wire)).__name__)
     return 0

@@ -12,6 +12,7 @@ from ami_dlms.axdr import Data, Tag
 from ami_dlms.client import Answer
 from ami_dlms.cosem import units
 from ami_dlms.cosem.classes import scaler_unit_attribute
+from ami_dlms.cosem.object_list import read_object_list
 from ami_dlms.errors import DataMalformed
 from ami_dlms.obis import format_obis
 from ami_ingest.errors import ExchangeFailed
@@ -148,16 +149,7 @@ async def _object_list(session: Reads) -> dict[bytes, tuple[int, int]]:
             "Object List Unreadable (the meter does not show which class an object has)",
             "write the class in front of the OBIS code, as in 3:1.0.1.8.0.255",
         )
-    classes: dict[bytes, tuple[int, int]] = {}
-    for entry in listed.value:
-        match entry:
-            case Data(
-                Tag.STRUCTURE, (Data(value=int(class_id)), Data(value=int(version)), Data(value=bytes(obis)), *_)
-            ):
-                classes[obis] = (class_id, version)
-            case _:
-                continue
-    return classes
+    return {each.logical_name: (each.class_id, each.version) for each in read_object_list(listed)}
 
 
 def _capture_object(entry: Data) -> CaptureObject:
