@@ -365,6 +365,11 @@ def test_a_users_dialect_explains_a_new_layout(tmp_path, context):
     assert own.mapping_hash != context.mapping_hash
 
 
+def test_blocks_without_octets_are_an_incomplete_frame(context):
+    refused = one(normalize(record(bytes.fromhex("e0c000010000") + b"\x00"), context), Rejected)
+    assert refused.reason is Reason.FRAME_INCOMPLETE
+
+
 def test_a_defect_of_ours_is_named_by_its_place_and_stops_nobody(context, monkeypatch):
     import ami_normalize.pipeline as pipeline
 

@@ -178,7 +178,10 @@ class _Fields:
         inside = Reader(reader.take(length))
         self._fields: list[tuple[int, bytes]] = []
         while inside.at < length:
-            self._fields.append((inside.u8(), inside.take(_read_length(inside))))
+            tag = inside.u8()
+            if any(tag == found for found, _ in self._fields):
+                raise ApduMalformed(f"the field {tag:#04x} stands twice in an association")
+            self._fields.append((tag, inside.take(_read_length(inside))))
         reader.at = end
 
     def take(self, tag: int) -> bytes | None:
@@ -257,7 +260,8 @@ def _mechanism_name(mechanism: int | None) -> bytes | None:
 
 
 def _apdu(tag: int, fields: list[tuple[int, bytes | None]], other: tuple[tuple[int, bytes], ...]) -> bytes:
-    present = [(number, contents) for number, contents in fields if contents is not None]
+    kept = {number for number, _ in other}  # a field that came in another form is written as it came
+    present = [(number, contents) for number, contents in fields if contents is not None and number not in kept]
     return _tlv(tag, b"".join(_tlv(number, contents) for number, contents in sorted([*present, *other], key=_order)))
 
 

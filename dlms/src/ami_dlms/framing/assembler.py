@@ -223,11 +223,8 @@ class Assembler:
         """Count octets up to `to` as noise of the message in the making."""
         if self._draft.segments and self._buffer[self._at : to].strip(b"\x7e"):
             self._draft.segments.doubt()
-        if to > self._max and self._at:
-            to -= self._at
-            self._emit(self._at)
         while to > self._max:
-            self._draft.noise = self._max
+            self._draft.noise += self._max - self._at
             self._emit(self._max)
             to -= self._max
         self._draft.noise += to - self._at

@@ -97,8 +97,10 @@ class Draft:
         if not self._blocks.ended:
             return
         blocks, self._blocks = self._blocks, Blocks()
-        self._bad = self._bad or not blocks.gapless or (blocks.damaged and not self._lenient)
-        self._apdus.append(blocks.joined)
+        apdu = blocks.joined
+        self._bad = self._bad or not apdu or not blocks.gapless or (blocks.damaged and not self._lenient)
+        if apdu:
+            self._apdus.append(apdu)
 
     def split_counts(self) -> Draft:
         """Hand the counts since the mark, and the addresses, to a new draft."""
