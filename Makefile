@@ -7,8 +7,9 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 ROOMS := dlms schemas kafka ingest normalize cli simulator
 T ?= tests
+FUZZ_SECONDS ?= 60
 PYTEST := $(BIN)/python -m pytest
-LOCKS := requirements/run.txt requirements/dev.txt requirements/java.txt
+LOCKS := requirements/run.txt requirements/dev.txt requirements/java.txt requirements/fuzz.txt
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 ##@ Use it
@@ -34,6 +35,10 @@ test-fast: $(VENV)/dev.stamp ## Run the tests without sockets
 .PHONY: soak
 soak: $(VENV)/dev.stamp .venv-gurux/run.stamp ## Run the long tests
 	@$(PYTEST) -m soak --timeout 3600 tests
+
+.PHONY: fuzz
+fuzz: $(VENV)/fuzz.stamp ## Fuzz by coverage, FUZZ_SECONDS=60 a target (N=name for one); Linux x86-64, Python 3.11 to 3.13
+	@$(BIN)/python -m fuzz $(N) --seconds $(FUZZ_SECONDS)
 
 .PHONY: bench
 bench: $(VENV)/dev.stamp .venv-gurux/run.stamp ## Measure, as ratios in one run (N=name for one)
@@ -87,6 +92,11 @@ $(VENV)/run.stamp: $(VENV)/python.stamp requirements/run.txt requirements/java.t
 $(VENV)/dev.stamp: $(VENV)/run.stamp requirements/dev.txt
 	@echo "Installing the tools of the checks into $(VENV) (hashes checked) …"
 	@$(PIP) install --require-hashes --only-binary :all: -r requirements/dev.txt
+	@touch $@
+
+$(VENV)/fuzz.stamp: $(VENV)/run.stamp requirements/fuzz.txt
+	@echo "Installing the fuzzer into $(VENV) (hashes checked) …"
+	@$(PIP) install --require-hashes --only-binary :all: -r requirements/fuzz.txt
 	@touch $@
 
 # The independent Gurux programs are GPL-2.0-only: an environment of their own, a process of their own.

@@ -48,4 +48,5 @@ if __name__ == "__main__":
     run = [item for item in needs() if not item.startswith(JAVA)]
     compile_to("run.txt", run + lines("run.in"))
     compile_to("dev.txt", run + lines("run.in") + lines("dev.in"), "run.txt")
+    compile_to("fuzz.txt", lines("fuzz.in"))
     compile_to("java.txt", [item for item in needs() if item.startswith(JAVA)])
