@@ -1,10 +1,12 @@
 """HDLC frames, frame format type 3 (IEC 62056-46, 6.4): encode, decode, and find them in received octets.
 
-The payload is transparent: no octet stuffing, 0x7E occurs inside; the length field rules.
+The payload is transparent: 0x7E occurs inside, and the length field rules. Octet stuffing is undone only where the
+frame fits its length and check sequence that way and not as received.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from ami_dlms.errors import FrameCheckFailed, FrameMalformed, UsageError
@@ -238,42 +240,57 @@ def _cut(buffer: Octets, begin: int, head: Header, length: int) -> tuple[HdlcFra
 def _misstated(buffer: Octets, begin: int, head: Header) -> HdlcFound | Wait | Reject:
     """Look for a frame whose header is right but whose closing flag is not where its length says.
 
-    Two causes are known from the field, and only a right FCS proves either: a gateway that sends 0x0D 0x0A for each
-    0x0A, and a meter whose length field has lost its upper bits.
+    Three causes are known from the field, and only a right FCS proves any: a gateway that sends 0x0D 0x0A for each
+    0x0A, a sender that stuffs octets as asynchronous HDLC does, and a meter whose length field has lost its upper bits.
     """
-    expanded = _expanded(buffer, begin, head)
-    if isinstance(expanded, HdlcFound):
-        return expanded
+    grown = [_grown(buffer, begin, head, b"\r\n", _contracted), _grown(buffer, begin, head, b"\x7d", _unstuffed)]
+    waits = []
+    for found in grown:
+        if isinstance(found, HdlcFound):
+            return found
+        if isinstance(found, Wait):
+            waits.append(found.need)
     have = len(buffer)
     for length in range(head.length + 0x100, MAX_LENGTH + 1, 0x100):
         end = begin + length
         if have <= end:
-            need = end + 1 if isinstance(expanded, Reject) else min(end + 1, expanded.need)
-            return Wait(need, weak=True)
+            return Wait(min([end + 1, *waits]), weak=True)
         if buffer[end] == FLAG and length >= head.end - begin + 4:
             frame, intact = _cut(buffer, begin, head, length)
             if intact:
                 return HdlcFound(end + 1, frame, intact=True, header_intact=True)
-    return expanded
+    return Wait(min(waits), weak=True) if waits else REJECT
 
 
-def _expanded(buffer: Octets, begin: int, head: Header) -> HdlcFound | Wait | Reject:
-    """Look for a frame each of whose 0x0A has become 0x0D 0x0A."""
+def _grown(
+    buffer: Octets, begin: int, head: Header, mark: bytes, shrink: Callable[[bytes], bytes]
+) -> HdlcFound | Wait | Reject:
+    """Look for a frame that has grown by one octet at each `mark`; `shrink` undoes that."""
     size = head.length + 1
-    if head.length < head.end - begin + 4 or not buffer.count(b"\r\n", begin, begin + size):
+    if head.length < head.end - begin + 4 or not buffer.count(mark, begin, begin + size):
         return REJECT
     end = begin + size
-    while (further := begin + size + buffer.count(b"\r\n", begin, end)) > end:
+    while (further := begin + size + buffer.count(mark, begin, end)) > end:
         if len(buffer) < further:
             return Wait(further, weak=True)
         end = further
-    original = bytearray(buffer[begin:end].replace(b"\r\n", b"\n"))
+    original = bytearray(shrink(bytes(buffer[begin:end])))
     if len(original) != size or original[-1] != FLAG:
         return REJECT
     behind = head.end - begin
     destination, source = head.addresses
     frame, intact = _cut(original, 0, Header(head.length, (destination - begin, source - begin), behind), head.length)
     return HdlcFound(end, frame, intact=True, header_intact=True) if intact else REJECT
+
+
+def _contracted(octets: bytes) -> bytes:
+    return octets.replace(b"\r\n", b"\n")
+
+
+def _unstuffed(octets: bytes) -> bytes:
+    """Undo octet stuffing (ISO/IEC 13239, 4.3.2.2): 0x7D says that bit 6 of the next octet was inverted."""
+    first, *escaped = octets.split(b"\x7d")
+    return first + b"".join(bytes((part[0] ^ 0x20,)) + part[1:] for part in escaped if part)
 
 
 def scan(buffer: Octets, at: int, *, shared_flag: bool) -> Scan:

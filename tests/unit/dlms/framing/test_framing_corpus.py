@@ -43,9 +43,9 @@ CUT_OFF = {
     "idx-spodes-segments-joined",
     "spodes-objectlist-block1",
 }
-OCTET_STUFFING = {"amshan-hdlc-stuffed"}
+STUFFED_WITHOUT_APDU = {"amshan-hdlc-stuffed"}
 WRONG_CHECK = {"dlmsparser-hdlc-landis-gyr-zmf100", "athombv-described-list", "esphome-16942-e450-cyprus"}
-NOT_WHOLE = LINK_FRAMES_ONLY | CUT_OFF | OCTET_STUFFING | WRONG_CHECK
+NOT_WHOLE = LINK_FRAMES_ONLY | CUT_OFF | STUFFED_WITHOUT_APDU | WRONG_CHECK
 SEVERAL_MESSAGES = {"aburgr-e450-stream": 4}
 
 

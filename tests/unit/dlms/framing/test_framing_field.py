@@ -186,6 +186,26 @@ def test_a_gateway_that_expands_line_feeds():
         assert rest is None
 
 
+def test_a_sender_that_stuffs_octets():
+    frame = ui(LLC + b"\x0f" + b"}~}^}]" * 30 + b"~")
+    sent = b"~" + frame[1:-1].replace(b"}", b"}]").replace(b"~", b"}^") + b"~"
+
+    for chunks in ([sent + sent], [sent[i : i + 1] for i in range(len(sent))] * 2):
+        messages, rest = listen(*chunks)
+        assert [message.raw for message in messages] == [sent, sent]
+        assert {message.apdus for message in messages} == {(hdlc.decode(frame).information[3:],)}
+        assert rest is None
+
+
+def test_octets_that_look_stuffed_are_what_they_are():
+    """A frame that fits as received is taken as received."""
+    frame = ui(LLC + b"\x0f" + b"}]}^~" * 20)
+    assert listen(frame)[0][0].apdus == (hdlc.decode(frame).information[3:],)
+
+    (message,), _ = listen(spoilt(b"~" + frame[1:-1].replace(b"}", b"}]").replace(b"~", b"}^") + b"~"), frame)
+    assert message.apdus == (hdlc.decode(frame).information[3:],)
+
+
 def test_a_length_field_without_its_upper_bits():
     head = bytes([0xA0, 0x01]) + CLIENT + METER + b"\x13"
     body = head + checks.fcs16(head)
