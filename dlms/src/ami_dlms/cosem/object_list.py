@@ -1,4 +1,7 @@
-"""The object list of an association: what objects there are, and what this client may do with them (classes 12, 15)."""
+"""The object list of an association: what objects there are, and what this client may do with them (class 15).
+
+The list of an association by short names is read by `ami_dlms.short_names`.
+"""
 
 from __future__ import annotations
 
@@ -41,11 +44,9 @@ class ListedObject:
     version: int
     logical_name: bytes
     attributes: Mapping[int, AttributeAccess] = field(default_factory=dict)
-    """Access by attribute; empty where the list does not say (short names)."""
+    """Access by attribute; empty where the list does not say."""
     methods: Mapping[int, int] = field(default_factory=dict)
     """Access mode by method, 0 for none."""
-    base_name: int | None = None
-    """The short name of its first attribute, with short names."""
 
     @property
     def interface_class(self) -> InterfaceClass | None:
@@ -54,7 +55,7 @@ class ListedObject:
 
 
 def read_object_list(listed: Data) -> list[ListedObject]:
-    """Read attribute 2 of Association LN or SN.
+    """Read attribute 2 of Association LN.
 
     An element that is none is passed over, since one odd object must not hide all others. Raises DataMalformed where
     there is no list.
@@ -69,8 +70,6 @@ def _element(element: Data) -> ListedObject | None:
         case [int(class_id), int(version), bytes(name), *_] if len(name) == 6:
             attributes, methods = _rights(element.value[3]) if len(element.value) > 3 else ({}, {})
             return ListedObject(class_id, version, name, attributes, methods)
-        case [int(base_name), int(class_id), int(version), bytes(name), *_] if len(name) == 6:
-            return ListedObject(class_id, version, name, base_name=base_name & 0xFFFF)
     return None
 
 

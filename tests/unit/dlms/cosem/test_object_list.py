@@ -8,7 +8,7 @@ from ami_dlms import axdr
 from ami_dlms.apdu import Conformance
 from ami_dlms.axdr import NULL, Data, Tag
 from ami_dlms.cosem.association import CURRENT_ASSOCIATION, AssociationLN
-from ami_dlms.cosem.object_list import AttributeAccess, ListedObject, read_object_list
+from ami_dlms.cosem.object_list import AttributeAccess, read_object_list
 from ami_dlms.errors import DataMalformed
 from ami_dlms.selective import CLOCK
 from ami_simulator.meter import LOAD_PROFILE, VirtualMeter
@@ -54,12 +54,6 @@ def test_what_our_server_lists():
 def test_access_modes_are_numbers_first_and_bits_later(mode, version, readable, writable):
     access = AttributeAccess(mode)
     assert (access.readable(version), access.writable(version)) == (readable, writable)
-
-
-def test_short_names():
-    element = axdr.structure(axdr.int16(-1536), axdr.uint16(3), axdr.uint8(0), axdr.octets(NAME))
-    (found,) = read_object_list(axdr.array(element))
-    assert found == ListedObject(3, 0, NAME, base_name=0xFA00)
 
 
 def test_an_odd_element_hides_no_other():
