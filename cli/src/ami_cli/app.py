@@ -11,6 +11,7 @@ from ami_cli.verbs import (
     decode,
     demo,
     doctor,
+    explain,
     kafka,
     mapping,
     normalize,
@@ -70,3 +71,4 @@ app.add_typer(topics.app, name="topics", rich_help_panel=_PIPELINE)
 app.add_typer(mapping.app, name="mapping", rich_help_panel=_PIPELINE)
 app.command(rich_help_panel=_LOOK)(tail.tail)
 app.command(rich_help_panel=_LOOK)(decode.decode)
+app.command(rich_help_panel=_LOOK)(explain.explain)

@@ -14,6 +14,8 @@ from ami_cli.errors import CommandError, ExitCode
 
 _HEX: Final = re.compile(r"(?:[0-9a-fA-F]{2}[\s:,]*)+")
 _SEPARATORS: Final = re.compile(r"[\s:,]+")
+_LONGEST_NAME: Final = 255
+"""What is longer cannot be the name of a file, and must not be looked for."""
 
 
 def transport_of(data: bytes) -> str:
@@ -45,8 +47,8 @@ def messages_of(source: str) -> Iterator[dict[str, Any]]:
     Raises CommandError where the source is neither hex nor a file, or a line of a file is neither hex nor JSON.
     """
     text = source.strip()
-    if _HEX.fullmatch(text) and not Path(text).exists():
-        yield {"id": "1", "hex": _SEPARATORS.sub("", text)}
+    if _HEX.fullmatch(text) and not (len(text) <= _LONGEST_NAME and Path(text).exists()):
+        yield message_of(text)
         return
     path = Path(source)
     if not path.is_file() and not re.search(r"[./\\]", text):
@@ -65,6 +67,17 @@ def messages_of(source: str) -> Iterator[dict[str, Any]]:
         stripped = line.partition("#")[0].strip() if not line.lstrip().startswith("{") else line.strip()
         if stripped:
             yield _message(path, number, stripped)
+
+
+def message_of(text: str) -> dict[str, Any]:
+    """Return the message written in hex; blanks, colons and commas between octets are taken.
+
+    Raises CommandError where it is no hex.
+    """
+    stripped = text.strip()
+    if not _HEX.fullmatch(stripped):
+        raise CommandError(f"'{_short(stripped)}' is no hex", "give an even number of hex digits", ExitCode.USAGE)
+    return {"id": "1", "hex": _SEPARATORS.sub("", stripped)}
 
 
 def _message(path: Path, number: int, line: str) -> dict[str, Any]:

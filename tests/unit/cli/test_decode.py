@@ -79,6 +79,11 @@ def test_the_corpus_is_answered_line_by_line(corpus, corpus_dir, capsys):
     assert [answer["id"] for answer in answers] == [vector["id"] for vector in corpus]
 
 
+def test_hex_may_be_longer_than_a_file_name(capsys):
+    assert run(["decode", "00" * 3000, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["outcome"] == "rejected"
+
+
 def test_hex_is_shown_for_people(capsys):
     assert run(["decode", POWER]) == 0
     said = capsys.readouterr().out

@@ -58,10 +58,10 @@ def decode(
     from ami_cli.view.decoded import print_decoded
 
     context = Context(dialects=dialects, lenient=lenient)
-    known = _keys(keys)
+    known = read_keys(keys)
     out = console()
     for number, message in enumerate(messages_of(source or "")):
-        decoded = decode_line(_complete(message, transport, request, known), context)
+        decoded = decode_line(complete(message, transport, request, known), context)
         if as_json:
             print_json(decoded)
             continue
@@ -70,7 +70,7 @@ def decode(
         print_decoded(out, decoded)
 
 
-def _complete(
+def complete(
     message: dict[str, Any], transport: str, request: str | None, keys: dict[str, dict[str, Any]]
 ) -> dict[str, Any]:
     """Add what the options say, where the message does not say it itself."""
@@ -89,7 +89,7 @@ def _complete(
     return made
 
 
-def _keys(path: Path | None) -> dict[str, dict[str, Any]]:
+def read_keys(path: Path | None) -> dict[str, dict[str, Any]]:
     """Read keys by system title (lower-case hex, empty where the file names none). Raises CommandError or OSError."""
     if path is None:
         return {}

@@ -1,0 +1,196 @@
+"""A message explained, as a page: frames, protection, every element of the APDU with its octets, and the values."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from ami_cli.console import table
+from ami_cli.view.decoded import meaning_of
+
+Page = Mapping[str, Any]
+
+_STYLES: Final = {"readings": "green", "events": "green", "parked": "yellow", "rejected": "red"}
+_OCTETS: Final = 12
+"""Octets of an element that are shown; the rest is counted."""
+_MOST_ALIKE: Final = 24
+_FIRST, _LAST = 6, 2
+"""Of a longer list, so many elements at its begin and end are shown."""
+_INDEX: Final = re.compile(r"\[(\d+)\]")
+
+
+def print_explained(console: Console, page: Page, *, everything: bool = False) -> None:
+    """Print the page of one message; `everything` leaves nothing out of long lists."""
+    console.print(_outcome(page), soft_wrap=False)
+    console.print(_versions(page))
+    _print_frame(console, page["frame"])
+    for number, apdu in enumerate(page["apdus"], start=1):
+        which = f" {number} of {len(page['apdus'])}" if len(page["apdus"]) > 1 else ""
+        _print_apdu(console, apdu, which, everything=everything)
+
+
+def _outcome(page: Page) -> Text:
+    told = Text(f"{page['id']}  ", style="dim")
+    told.append(page["outcome"], style=f"bold {_STYLES.get(page['outcome'], '')}")
+    if page["reason"]:
+        told.append(f"  {page['reason']}", style="bold")
+    if page["message"]:
+        told.append(f"  {page['message']}")
+    return told
+
+
+def _versions(page: Page) -> Text:
+    told = Text(f"mapping {page['mapping']}, decoder {page['decoder']}", style="dim")
+    if page["outcome"] in {"readings", "events"}:
+        told.append(f", protection {page['protection']}", style="dim")
+    if page["meter_time"]:
+        told.append(f", meter time {page['meter_time']}", style="dim")
+    return told
+
+
+def _heading(console: Console, text: str) -> None:
+    console.print()
+    console.print(text, style="bold cyan", markup=False)
+
+
+def _print_frame(console: Console, frame: Page) -> None:
+    whole = "" if frame["complete"] else ", INCOMPLETE"
+    _heading(console, f"Frame: {frame['framing']}, {frame['length']} octets{whole}")
+    drawn = table("at>", "octets>", "what", "from", "to", "check sequence", "segment")
+    for one in frame["frames"]:
+        intact = one.get("intact")
+        check = "" if intact is None else Text("right", style="green") if intact else Text("WRONG", style="red")
+        segment = "" if one.get("segment") is None else f"{one['segment']}{', more follow' if one.get('more') else ''}"
+        ends = ("" if one.get(end) is None else str(one[end]) for end in ("source", "destination"))
+        drawn.add_row(str(one["offset"]), str(one["length"]), one["kind"], *ends, check, segment)
+    console.print(drawn)
+
+
+def _print_apdu(console: Console, apdu: Page, which: str, *, everything: bool) -> None:
+    for layer in apdu["security"]:
+        _print_layer(console, layer)
+    if apdu["apdu"]:
+        # offsets count from the APDU, which in a ciphered message stands nowhere in the frame
+        place = f", from octet {apdu['offset']} on" if apdu["offset"] is not None and not apdu["security"] else ""
+        inside = ", deciphered" if apdu["security"] else ""
+        _heading(console, f"APDU{which}: {apdu['apdu']}, {len(apdu['plain']) // 2} octets{place}{inside}")
+        if apdu.get("deviation"):
+            console.print(f"read with the maker's deviation '{apdu['deviation']}' put right", style="yellow")
+        console.print(_elements_table(apdu["elements"], apdu["readings"], everything=everything))
+        if apdu.get("error") and not apdu.get("refused"):
+            console.print(Text(f"{apdu['error']['reason']}: {apdu['error']['message']}", style="red"))
+    if apdu.get("refused"):
+        refused = apdu["refused"]
+        console.print()
+        console.print(Text(f"{refused['stage']}: {refused['reason']}: {refused['message']}", style="bold yellow"))
+    if apdu["readings"]:
+        _print_values(console, apdu)
+
+
+def _print_layer(console: Console, layer: Page) -> None:
+    _heading(console, f"Security: {layer['apdu']}")
+    maker = f" ({layer['manufacturer']})" if layer["manufacturer"] else ""
+    tag = layer["tag"]
+    style = "green" if tag == "verified" else "yellow" if tag == "none" else "red"
+    drawn = Table.grid(padding=(0, 2))
+    drawn.add_row("system title", f"{layer['system_title'] or 'not stated'}{maker}")
+    control = f"{layer['security_control']:#04x}: {layer['protection']}, suite {layer['suite']}"
+    drawn.add_row("security control", control + (", broadcast key" if layer["broadcast"] else ""))
+    drawn.add_row("invocation counter", str(layer["invocation_counter"]))
+    drawn.add_row("key version", layer["key_version"] or Text("no key of this system title", style="yellow"))
+    drawn.add_row("authentication tag", Text(tag, style=style))
+    console.print(drawn)
+    console.print(_elements_table(layer["elements"], (), everything=False))
+
+
+def _elements_table(elements: Sequence[Page], readings: Sequence[Page], *, everything: bool) -> Table:
+    values = {reading["path"]: reading for reading in readings if reading["path"]}
+    drawn = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
+    drawn.add_column("at", justify="right")
+    drawn.add_column("octets", no_wrap=True, style="dim", max_width=3 * _OCTETS + 4)
+    drawn.add_column("element", overflow="fold")
+    drawn.add_column("says", overflow="fold", ratio=1)
+    lengths = {element["path"]: _count(element) for element in elements}
+    left_out = 0
+    for element in elements:
+        if not everything and _is_among_many(element["path"], lengths):
+            left_out += 1
+            continue
+        if left_out:
+            drawn.add_row("", f"… {left_out} elements", "", Text("more of the same: --all shows them", style="dim"))
+            left_out = 0
+        drawn.add_row(str(element["offset"]), _octets(element["hex"]), _name(element), _says(element, values))
+    return drawn
+
+
+def _count(element: Page) -> int:
+    told = str(element["value"] or "").partition(" ")[0]
+    return int(told) if element["type"] in {"array", "structure"} and told.isdigit() else 0
+
+
+def _is_among_many(path: str, lengths: Mapping[str, int]) -> bool:
+    """Tell whether an element is in the middle of a long list."""
+    for index in _INDEX.finditer(path):
+        count, number = lengths.get(path[: index.start()], 0), int(index[1])
+        if count > _MOST_ALIKE and _FIRST <= number < count - _LAST:
+            return True
+    return False
+
+
+def _octets(digits: str) -> str:
+    pairs = [digits[at : at + 2] for at in range(0, len(digits), 2)]
+    shown = " ".join(pairs[:_OCTETS])
+    return shown if len(pairs) <= _OCTETS else f"{shown} +{len(pairs) - _OCTETS}"
+
+
+def _name(element: Page) -> Text:
+    path, _, kind = element["path"], None, element["type"]
+    depth = path.count("[")
+    last = path[path.rindex("[") :] if depth else path
+    told = Text("  " * depth + last)
+    if kind:
+        told.append(f" {kind}", style="dim")
+    return told
+
+
+def _says(element: Page, values: Mapping[str, Page]) -> Text:
+    value, means = element["value"], element["means"]
+    told = Text()
+    if means:
+        told.append(means)
+    elif value is not None and not (element["type"] is None and str(value) == element["hex"]):
+        told.append(str(value))
+    reading = values.get(element["path"])
+    if reading is not None:
+        unit = f" {reading['unit']}" if reading["unit"] else ""
+        shown = "no value" if reading["value"] is None else f"{reading['value']}{unit}"
+        told.append(f"{'  ' if told else ''}= {reading['obis']} ", style="green")
+        told.append(shown, style="bold green")
+    return told
+
+
+def _print_values(console: Console, apdu: Page) -> None:
+    by = f", dialect {apdu['dialect']}" if apdu.get("dialect") else ""
+    zone = f", time by {apdu['time_origin'].lower().replace('_', ' ')}" if apdu.get("time_origin") else ""
+    _heading(console, f"Values{by}{zone}")
+    places = {element["path"]: element["offset"] for element in apdu["elements"]}
+    drawn = table("at>", "OBIS", "value>", "unit", "meaning, and what gave it code, scaler and unit")
+    for reading in apdu["readings"]:
+        told = Text(meaning_of(reading["obis"]))
+        for words, style in ((reading["rule"], "dim"), (" ".join(reading["quality"]), "yellow")):
+            if words:
+                told.append(f"{chr(10) if told else ''}{words}", style=style)
+        drawn.add_row(
+            str(places.get(reading["path"], "")),
+            reading["obis"],
+            Text("-" if reading["value"] is None else str(reading["value"]), style="bold"),
+            reading["unit"] or "",
+            told,
+        )
+    console.print(drawn)

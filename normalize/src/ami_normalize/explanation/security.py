@@ -1,0 +1,89 @@
+"""The layers of protection around an APDU, and what is inside as far as the keys open it."""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+
+from ami_dlms import apdu as apdus
+from ami_dlms.annotate import annotate
+from ami_dlms.apdu import GeneralCiphering, GeneralGloCiphering, ServiceCiphered
+from ami_dlms.errors import DlmsError
+from ami_dlms.security import unprotect
+from ami_dlms.security.control import SecurityControl
+from ami_normalize.explanation.words import elements
+from ami_normalize.mapping.dialect import flag_of
+from ami_normalize.pipeline.context import Context
+
+_MOST_LAYERS: Final = 3
+_CIPHERED: Final = (GeneralGloCiphering, GeneralCiphering, ServiceCiphered)
+
+
+class Opened(NamedTuple):
+    """What is left when the layers are off."""
+
+    layers: list[dict[str, Any]]
+    plain: bytes | None
+    """None where a layer could not be opened."""
+
+
+def opened(octets: bytes, title: bytes | None, context: Context) -> Opened:
+    """Take the layers off; what a wrong key makes of the content is not looked at any further."""
+    layers: list[dict[str, Any]] = []
+    plain: bytes | None = octets
+    while plain and len(layers) < _MOST_LAYERS:
+        try:
+            ciphered = apdus.decode(plain)
+        except DlmsError:
+            break
+        if not isinstance(ciphered, _CIPHERED):
+            break
+        title = getattr(ciphered, "system_title", b"") or title
+        annotation = annotate(plain)
+        layer: dict[str, Any] = {
+            "apdu": annotation.name,
+            "system_title": title.hex() if title else None,
+            "manufacturer": flag_of(title or b"") or None,
+            "invocation_counter": ciphered.invocation_counter,
+            **_control(ciphered.security_control),
+            "elements": elements(plain, annotation.elements),
+        }
+        layers.append(layer)
+        plain = _inside(ciphered, title, context, layer)
+    return Opened(layers, plain)
+
+
+def _control(octet: int) -> dict[str, Any]:
+    try:
+        control = SecurityControl.from_octet(octet)
+    except DlmsError as error:
+        return {"security_control": octet, "protection": f"{error}", "suite": octet & 0x0F, "broadcast": False}
+    return {
+        "security_control": octet,
+        "protection": control.protection.value,
+        "suite": control.suite,
+        "broadcast": control.broadcast,
+    }
+
+
+def _inside(
+    ciphered: GeneralGloCiphering | GeneralCiphering | ServiceCiphered,
+    title: bytes | None,
+    context: Context,
+    layer: dict[str, Any],
+) -> bytes | None:
+    """Open a layer and note in it how that went."""
+    keys = context.keys.find(title)
+    layer["key_version"] = keys.version if keys else None
+    if keys is None:
+        layer["tag"] = "not looked at: no key"
+        return None
+    try:
+        found = unprotect(ciphered, keys.keys, title)
+        layer["tag"] = "verified" if found.verified else "none"
+    except DlmsError as error:
+        layer["tag"] = f"{error.reason}: {error}"
+        try:
+            found = unprotect(ciphered, keys.keys, title, verify=False)
+        except DlmsError:
+            return None
+    return found.plaintext

@@ -1,0 +1,104 @@
+"""A message explained says what `ami decode` says of it, and shows every octet."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from ami_dlms import axdr
+from ami_dlms.framing import wrapper
+from ami_normalize.dialects import Dialects
+from ami_normalize.explanation.page import explain
+from ami_normalize.offline import decode_line
+from ami_normalize.pipeline import Context
+
+pytestmark = pytest.mark.unit
+
+POWER = bytes.fromhex("0f40000000000101020309060100010700ff060000011802020f00161b")
+
+
+@pytest.fixture(scope="module")
+def context():
+    return Context(lenient=True)
+
+
+def without_origin(readings):
+    return [{name: value for name, value in one.items() if name not in {"path", "rule"}} for one in readings]
+
+
+def test_a_value_names_its_octets_and_the_rule_it_follows(context):
+    page = explain({"id": "x", "hex": wrapper.encode(POWER, 1, 16).hex(), "transport": "wrapper"}, context)
+    (frame,) = page["frame"]["frames"]
+    assert (frame["offset"], frame["length"], frame["source"], frame["destination"]) == (0, 37, 1, 16)
+    (apdu,) = page["apdus"]
+    assert (apdu["apdu"], apdu["offset"], apdu["length"]) == ("data-notification", 8, 29)
+    (reading,) = apdu["readings"]
+    assert (reading["obis"], reading["value"], reading["unit"]) == ("1.0.1.7.0.255", "280", "W")
+    assert reading["rule"] == "scaler 0, unit W, as the message states"
+    told = {element["path"]: element for element in apdu["elements"]}
+    assert told[reading["path"]]["hex"] == "0600000118"
+    assert told["body[0][0]"]["means"] == "OBIS 1.0.1.7.0.255: Active power import (+P)"
+    assert told["body[0][2][1]"]["means"] == "unit: W"
+    assert page["mapping"] == context.mapping_hash
+
+
+def test_every_message_of_the_corpus_is_explained_as_it_is_decoded(corpus, context):
+    placed = 0
+    for vector in corpus:
+        page, answer = explain(vector, context), decode_line(vector, context)
+        json.dumps(page)
+        assert page["outcome"] == answer["outcome"]
+        readings = [reading for apdu in page["apdus"] for reading in apdu["readings"]]
+        if answer["outcome"] == "readings":
+            assert without_origin(readings) == answer["readings"], vector["id"]
+        for apdu in page["apdus"]:
+            octets = "".join(element["hex"] for element in apdu["elements"])
+            assert octets == (apdu.get("plain") or ""), vector["id"]
+            told = {element["path"]: element for element in apdu["elements"]}
+            placed += sum(reading["path"] in told for reading in apdu["readings"])
+        shown = sum(frame["length"] for frame in page["frame"]["frames"])
+        assert shown == page["frame"]["length"], vector["id"]
+    assert placed >= 1000
+
+
+def test_no_key_is_ever_shown(corpus, context):
+    keyed = [vector for vector in corpus if (vector.get("keys") or {}).get("guek")]
+    assert len(keyed) >= 20
+    for vector in keyed:
+        shown = json.dumps(explain(vector, context)).lower()
+        for name in ("guek", "gak"):
+            assert (vector["keys"].get(name) or "no key").lower() not in shown, vector["id"]
+
+
+def test_what_is_refused_is_shown_as_far_as_it_can_be_told(context):
+    page = explain({"id": "x", "hex": POWER[:-4].hex(), "transport": "raw-apdu"}, replace(context, lenient=False))
+    (apdu,) = page["apdus"]
+    assert (page["outcome"], page["reason"]) == ("rejected", "TRUNCATED")
+    assert apdu["refused"]["reason"] == apdu["error"]["reason"] == "TRUNCATED"
+    assert apdu["elements"][-1]["path"] == "not understood"
+    assert apdu["readings"] == []
+
+
+def test_a_layout_of_the_users_is_named_with_its_column(tmp_path, context):
+    path = tmp_path / "mapping.json"
+    columns = [{"type": "any"}, {"type": "number", "obis": "1.0.1.8.0.255", "scaler": 1, "unit": "Wh"}]
+    path.write_text(json.dumps([{"name": "mine", "layouts": [{"name": "pair", "columns": columns}]}]))
+    own = replace(context, dialects=Dialects.load(path))
+    body = axdr.encode(axdr.structure(axdr.uint32(1), axdr.uint32(2)))
+    page = explain({"id": "x", "hex": (b"\x0f" + bytes(5) + body).hex()}, own)
+    (apdu,) = page["apdus"]
+    (reading,) = apdu["readings"]
+    assert (apdu["dialect"], reading["path"]) == ("mine", "body[1]")
+    assert reading["rule"] == "layout 'pair', columns[1]: scaler 1, unit Wh"
+
+
+def test_the_value_of_an_answer_is_placed(context):
+    request, response = "c001c100030100010800ff0200", "c401c10006000004d2"
+    page = explain({"id": "x", "hex": response, "request_hex": request}, context)
+    (reading,) = page["apdus"][0]["readings"]
+    assert (reading["obis"], reading["path"], reading["value"]) == ("1.0.1.8.0.255", "result", "1234")
+
+
+def test_what_is_no_message_is_one_sentence(context):
+    with pytest.raises(ValueError, match="pairs of hex digits"):
+        explain({"hex": "zz"}, context)
