@@ -17,12 +17,22 @@ import time
 from pathlib import Path
 
 from gurux_dlms import GXByteBuffer, GXDateTime, GXDLMSException, GXReplyData
+from gurux_dlms.ecdsa import GXPrivateKey, GXPublicKey
 from gurux_dlms.enums import Authentication, InterfaceType, ObjectType, Security
 from gurux_dlms.objects import GXDLMSClock, GXDLMSData, GXDLMSProfileGeneric, GXDLMSRegister
+from gurux_dlms.objects.enums import SecuritySuite
 from gurux_dlms.secure import GXDLMSSecureClient
 
 FRAMINGS = {"wrapper": InterfaceType.WRAPPER, "hdlc": InterfaceType.HDLC}
-AUTHENTICATIONS = {"none": Authentication.NONE, "lls": Authentication.LOW, "hls-gmac": Authentication.HIGH_GMAC}
+AUTHENTICATIONS = {
+    "none": Authentication.NONE,
+    "lls": Authentication.LOW,
+    "hls-md5": Authentication.HIGH_MD5,
+    "hls-sha1": Authentication.HIGH_SHA1,
+    "hls-gmac": Authentication.HIGH_GMAC,
+    "hls-sha256": Authentication.HIGH_SHA256,
+    "hls-ecdsa": Authentication.HIGH_ECDSA,
+}
 SECURITIES = {
     "none": Security.NONE,
     "authentication": Security.AUTHENTICATION,
@@ -32,7 +42,7 @@ SECURITIES = {
 
 
 def secrets_of(path: str) -> dict[str, str]:
-    """Secrets of a JSON file {"password", "guek", "gak", "client_system_title"}; others must have no access to it."""
+    """Secrets of a JSON file (see --secrets); others must have no access to it."""
     if stat.S_IMODE(os.stat(path).st_mode) & 0o077:
         raise SystemExit(f"{path}: others can read the keys; chmod 600 {path}")
     return json.loads(Path(path).read_text())
@@ -68,10 +78,19 @@ class HeadEnd:
         self.client = GXDLMSSecureClient(
             True, options.client, server, AUTHENTICATIONS[options.auth], secrets.get("password"), FRAMINGS[options.framing]
         )
+        ciphering = self.client.ciphering
+        ciphering.systemTitle = bytes.fromhex(secrets.get("client_system_title", "4752584845303031"))
+        ciphering.securitySuite = SecuritySuite(options.suite)
+        if options.auth == "hls-ecdsa":
+            # The meter's public key, and our private one; a public key has the octet of an uncompressed point in front.
+            ciphering.signingKeyPair = (
+                GXPublicKey.fromRawBytes(b"\x04" + bytes.fromhex(secrets["server_signing_key"])),
+                GXPrivateKey.fromRawBytes(bytes.fromhex(secrets["signing_key"])),
+            )
         if security:
-            ciphering = self.client.ciphering
             ciphering.security = security
-            ciphering.systemTitle = bytes.fromhex(secrets.get("client_system_title", "4752584845303031"))
+            if options.dedicated:
+                ciphering.dedicatedKey = os.urandom(len(secrets["guek"]) // 2)
             ciphering.blockCipherKey = bytes.fromhex(secrets["guek"])
             ciphering.authenticationKey = bytes.fromhex(secrets["gak"])
             ciphering.invocationCounter = options.counter
@@ -187,7 +206,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--framing", choices=FRAMINGS, default="wrapper")
     parser.add_argument("--auth", choices=AUTHENTICATIONS, default="none")
     parser.add_argument("--security", choices=SECURITIES, help="of the APDUs; default authentication-encryption with hls-gmac, else none")
-    parser.add_argument("--secrets", metavar="FILE", help='JSON {"password", "guek", "gak", "client_system_title"}, mode 600')
+    parser.add_argument("--secrets", metavar="FILE", help='JSON {"password", "guek", "gak", "client_system_title", "signing_key", "server_signing_key"}, mode 600')
+    parser.add_argument("--suite", type=int, choices=[0, 1, 2], default=0, help="security suite")
+    parser.add_argument("--dedicated", action="store_true", help="bring the meter a dedicated key; needs --security")
     parser.add_argument("--client", type=int, default=16)
     parser.add_argument("--server", type=int, default=1, help="logical device")
     parser.add_argument("--physical", type=int, help="physical HDLC address")

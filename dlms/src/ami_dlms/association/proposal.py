@@ -105,11 +105,10 @@ class Proposal:
         if aare.result != AssociationResult.ACCEPTED:
             raise AssociationRefused(_refusal(aare), aare.result, aare.diagnostic)
         self.agreed = self._read_initiate(aare.user_information)._replace(server_system_title=title)
-        if self.cipher is not None:
-            self.cipher.form = self._settings.form
-            if self._dedicated is not None:
-                self.cipher.dedicate(self._dedicated)
+        if self.cipher is not None and self._dedicated is not None:
+            self.cipher.dedicate(self._dedicated)
         if not self._settings.authentication.challenges:
+            self._take_form()
             return None
         # Some servers leave the mechanism's name out; the challenge is what counts.
         challenge = aare.responding_authentication
@@ -132,6 +131,12 @@ class Proposal:
         if answer.tag != Tag.OCTET_STRING:
             raise AuthenticationFailed("The meter's answer to our challenge is no octet-string.")
         check(answer.value, self._exchange.mirrored(), self._settings)
+        self._take_form()
+
+    def _take_form(self) -> None:
+        """Protect in the wished form from now on: until the association is up, all servers understand glo."""
+        if self.cipher is not None:
+            self.cipher.form = self._settings.form
 
     def _initiate(self, dedicated: bytes | None) -> bytes:
         settings = self._settings

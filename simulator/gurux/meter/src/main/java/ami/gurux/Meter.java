@@ -20,8 +20,19 @@ import gurux.dlms.objects.GXDLMSRegister;
 import gurux.dlms.objects.GXDLMSSecuritySetup;
 import gurux.dlms.objects.enums.SortMethod;
 import gurux.dlms.secure.GXDLMSSecureServer2;
+import java.math.BigInteger;
+import java.security.AlgorithmParameters;
+import java.security.GeneralSecurityException;
+import java.security.KeyFactory;
+import java.security.KeyPair;
 import java.security.MessageDigest;
+import java.security.spec.ECGenParameterSpec;
+import java.security.spec.ECParameterSpec;
+import java.security.spec.ECPoint;
+import java.security.spec.ECPrivateKeySpec;
+import java.security.spec.ECPublicKeySpec;
 import java.time.ZonedDateTime;
+import java.util.Arrays;
 import java.util.GregorianCalendar;
 import java.util.HashMap;
 import java.util.Map;
@@ -41,9 +52,13 @@ final class Meter extends GXDLMSSecureServer2 {
         getHdlcSettings().setMaxInfoTX(settings.maxInfo());
         getHdlcSettings().setMaxInfoRX(settings.maxInfo());
         getCiphering().setSystemTitle(settings.systemTitle());
+        getCiphering().setSecuritySuite(settings.suite());
         if (settings.encryptionKey().length != 0) {
             getCiphering().setBlockCipherKey(settings.encryptionKey());
             getCiphering().setAuthenticationKey(settings.authenticationKey());
+        }
+        if (settings.signingKey().length != 0) {
+            getCiphering().setSigningKeyPair(signing(settings));
         }
 
         GXDLMSAssociationLogicalName association = new GXDLMSAssociationLogicalName();
@@ -52,6 +67,7 @@ final class Meter extends GXDLMSSecureServer2 {
         getItems().add(association);
         GXDLMSSecuritySetup security = new GXDLMSSecuritySetup();
         security.setServerSystemTitle(settings.systemTitle());
+        security.setSecuritySuite(settings.suite());
         getItems().add(security);
 
         getItems().add(text(Values.LOGICAL_DEVICE_NAME, values.logicalDeviceName()));
@@ -72,6 +88,26 @@ final class Meter extends GXDLMSSecureServer2 {
         }
         getItems().add(profile(values, clock, status, registers));
         initialize();
+    }
+
+    /** The library's pair of an association: the client's public key and our private one. */
+    private static KeyPair signing(Settings settings) {
+        byte[] point = settings.clientSigningKey();
+        int size = settings.signingKey().length;
+        try {
+            AlgorithmParameters curve = AlgorithmParameters.getInstance("EC");
+            curve.init(new ECGenParameterSpec(size == 48 ? "secp384r1" : "secp256r1"));
+            ECParameterSpec of = curve.getParameterSpec(ECParameterSpec.class);
+            ECPoint w = new ECPoint(
+                    new BigInteger(1, Arrays.copyOf(point, size)),
+                    new BigInteger(1, Arrays.copyOfRange(point, size, point.length)));
+            KeyFactory keys = KeyFactory.getInstance("EC");
+            return new KeyPair(
+                    keys.generatePublic(new ECPublicKeySpec(w, of)),
+                    keys.generatePrivate(new ECPrivateKeySpec(new BigInteger(1, settings.signingKey()), of)));
+        } catch (GeneralSecurityException error) {
+            throw new IllegalArgumentException("the signing keys are on neither P-256 nor P-384", error);
+        }
     }
 
     private static GXDLMSData text(String obis, String value) {
@@ -157,7 +193,7 @@ final class Meter extends GXDLMSSecureServer2 {
 
     @Override
     protected AccessMode onGetAttributeAccess(ValueEventArgs args) {
-        if (getSettings().getAuthentication().getValue() > Authentication.LOW.getValue()
+        if (getSettings().getAuthentication() == Authentication.HIGH_GMAC
                 && getCiphering().getSecurity() == Security.NONE
                 && args.getTarget().getObjectType() != ObjectType.ASSOCIATION_LOGICAL_NAME) {
             return AccessMode.NO_ACCESS;

@@ -3,6 +3,7 @@ package ami.gurux;
 
 import gurux.dlms.enums.Authentication;
 import gurux.dlms.enums.InterfaceType;
+import gurux.dlms.objects.enums.SecuritySuite;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -34,13 +35,17 @@ record Settings(
         byte[] systemTitle,
         byte[] password,
         byte[] encryptionKey,
-        byte[] authenticationKey) {
+        byte[] authenticationKey,
+        SecuritySuite suite,
+        byte[] signingKey,
+        byte[] clientSigningKey) {
 
     static final String USAGE =
             """
-            java -jar meter.jar [--listen HOST:PORT] [--framing wrapper|hdlc] [--auth none|lls|hls-gmac]
+            java -jar meter.jar [--listen HOST:PORT] [--framing wrapper|hdlc] 
+              [--auth none|lls|hls-md5|hls-sha1|hls-gmac|hls-sha256|hls-ecdsa] [--suite 0|1|2]
               [--client SAP]        of the association with --auth; another one is public where SAP is not 16
-              [--secrets FILE]      JSON {"password", "guek", "gak", "system_title"}, mode 600
+              [--secrets FILE]      JSON {"password", "guek", "gak", "system_title", "signing_key", "client_signing_key"}, mode 600
               [--max-pdu OCTETS] [--max-info OCTETS] [--serial N] [--zone IANA] [--first-day YYYY-MM-DD] [--days N]
               [--client-counter N]  what 0.0.43.1.0.255 says
             Prints one JSON line with its address and all its values when it listens.""";
@@ -57,6 +62,7 @@ record Settings(
             Map.entry("zone", "Europe/Berlin"),
             Map.entry("first-day", "2026-11-01"),
             Map.entry("days", "3"),
+            Map.entry("suite", "0"),
             Map.entry("client-counter", "100"));
 
     static Settings parse(String[] arguments) throws IOException {
@@ -80,7 +86,11 @@ record Settings(
                 choose(options, "auth", Map.of(
                         "none", Authentication.NONE,
                         "lls", Authentication.LOW,
-                        "hls-gmac", Authentication.HIGH_GMAC)),
+                        "hls-md5", Authentication.HIGH_MD5,
+                        "hls-sha1", Authentication.HIGH_SHA1,
+                        "hls-gmac", Authentication.HIGH_GMAC,
+                        "hls-sha256", Authentication.HIGH_SHA256,
+                        "hls-ecdsa", Authentication.HIGH_ECDSA)),
                 Integer.parseInt(options.get("client")),
                 Integer.parseInt(options.get("max-pdu")),
                 Integer.parseInt(options.get("max-info")),
@@ -92,7 +102,11 @@ record Settings(
                 hex.parseHex(secrets.getOrDefault("system_title", "475258%010x".formatted(serial))),
                 secrets.getOrDefault("password", "").getBytes(StandardCharsets.US_ASCII),
                 hex.parseHex(secrets.getOrDefault("guek", "")),
-                hex.parseHex(secrets.getOrDefault("gak", "")));
+                hex.parseHex(secrets.getOrDefault("gak", "")),
+                choose(options, "suite", Map.of(
+                        "0", SecuritySuite.SUITE_0, "1", SecuritySuite.SUITE_1, "2", SecuritySuite.SUITE_2)),
+                hex.parseHex(secrets.getOrDefault("signing_key", "")),
+                hex.parseHex(secrets.getOrDefault("client_signing_key", "")));
     }
 
     private static <T> T choose(Map<String, String> options, String name, Map<String, T> choices) {
