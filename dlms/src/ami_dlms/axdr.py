@@ -167,6 +167,13 @@ def decode(buf: bytes, offset: int = 0, limits: Limits = LIMITS) -> tuple[Data, 
     return _Decoder(buf, limits).value(offset, 0)
 
 
+def decode_part(buf: bytes, offset: int, limits: Limits) -> tuple[Data, int, Limits]:
+    """Decode one of several values of an APDU; return also the limits that are left for the others."""
+    decoder = _Decoder(buf, limits)
+    data, end = decoder.value(offset, 0)
+    return data, end, Limits(limits.depth, decoder.left - 1)
+
+
 def decode_exact(buf: bytes, limits: Limits = LIMITS) -> Data:
     """Decode a buffer that holds one value and nothing else; raises TrailingBytes where something is left."""
     data, end = decode(buf, 0, limits)
@@ -178,12 +185,12 @@ def decode_exact(buf: bytes, limits: Limits = LIMITS) -> Data:
 class _Decoder:
     """One decoding, with what it may still spend."""
 
-    __slots__ = ("_buf", "_depth", "_left")
+    __slots__ = ("_buf", "_depth", "left")
 
     def __init__(self, buf: bytes, limits: Limits) -> None:
         self._buf = buf
         self._depth = limits.depth
-        self._left = limits.elements
+        self.left = limits.elements
 
     def value(self, offset: int, depth: int) -> tuple[Data, int]:
         """Decode a tag and its contents."""
@@ -233,8 +240,8 @@ class _Decoder:
             raise LimitExceeded(f"nested deeper than {self._depth}", offset=offset)
         if count > octets:
             raise Truncated(f"{count} elements are announced, {octets} octets are left", offset=offset)
-        self._left -= count
-        if self._left < 0:
+        self.left -= count
+        if self.left < 0:
             raise LimitExceeded("more elements than any meter sends", offset=offset)
 
     def _take(self, offset: int, length: int) -> tuple[bytes, int]:

@@ -18,11 +18,12 @@ _U32: Final = struct.Struct(">I")
 class Reader:
     """A position in received octets. Every method raises Truncated where the octets end too early."""
 
-    __slots__ = ("at", "buf")
+    __slots__ = ("at", "buf", "limits")
 
     def __init__(self, buf: bytes, at: int = 0) -> None:
         self.buf = buf
         self.at = at
+        self.limits = axdr.LIMITS
 
     def u8(self) -> int:
         """Read an unsigned octet."""
@@ -74,8 +75,8 @@ class Reader:
         return self.u8() != 0
 
     def data(self) -> Data:
-        """Read COSEM data."""
-        data, self.at = axdr.decode(self.buf, self.at)
+        """Read COSEM data; all data of an APDU share its limits."""
+        data, self.at, self.limits = axdr.decode_part(self.buf, self.at, self.limits)
         return data
 
     def items(self, read: Callable[[Reader], T]) -> tuple[T, ...]:
