@@ -99,6 +99,19 @@ def test_the_value_of_an_answer_is_placed(context):
     assert (reading["obis"], reading["path"], reading["value"]) == ("1.0.1.8.0.255", "result", "1234")
 
 
+def test_blocks_of_an_answer_are_joined_and_then_explained(context):
+    request = "c001c100030100010800ff0200"
+    first = bytes.fromhex("c402c1000000000100" + "03" + "060000")
+    last = bytes.fromhex("c402c1010000000200" + "02" + "04d2")
+    octets = wrapper.encode(first, 1, 16) + wrapper.encode(last, 1, 16)
+    page = explain({"id": "x", "hex": octets.hex(), "transport": "wrapper", "request_hex": request}, context)
+    *blocks, whole = page["apdus"]
+    assert [element["path"] for element in blocks[1]["elements"]][-1] == "raw-data"
+    assert (whole["joined"], whole["plain"]) == (2, "06000004d2")
+    (reading,) = whole["readings"]
+    assert (page["outcome"], reading["path"], reading["value"]) == ("readings", "data", "1234")
+
+
 def test_what_is_no_message_is_one_sentence(context):
     with pytest.raises(ValueError, match="pairs of hex digits"):
         explain({"hex": "zz"}, context)

@@ -27,7 +27,7 @@ def print_decoded(console: Console, decoded: Decoded, *, heading: bool = True) -
     parts = [
         *([readings_table(decoded["readings"])] if decoded["readings"] else []),
         *interval_tables(decoded["intervals"]),
-        *([_events_table(decoded["events"])] if decoded["events"] else []),
+        *([events_table(decoded["events"])] if decoded["events"] else []),
     ]
     for part in parts:
         console.print()
@@ -95,7 +95,8 @@ def _end(start: str, period: int, index: int) -> str:
     return (first + timedelta(seconds=(index + 1) * period)).isoformat().replace("+00:00", "Z")
 
 
-def _events_table(events: Sequence[Decoded]) -> Table:
+def events_table(events: Sequence[Decoded]) -> Table:
+    """Return the events as a table."""
     drawn = table("event", "details")
     for event in events:
         details = ", ".join(f"{name} {value}" for name, value in event.items() if name != "kind" and value)

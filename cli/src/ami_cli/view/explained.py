@@ -12,12 +12,12 @@ from rich.table import Table
 from rich.text import Text
 
 from ami_cli.console import table
-from ami_cli.view.decoded import meaning_of
+from ami_cli.view.decoded import events_table, interval_tables, meaning_of
 
 Page = Mapping[str, Any]
 
 _STYLES: Final = {"readings": "green", "events": "green", "parked": "yellow", "rejected": "red"}
-_OCTETS: Final = 12
+_OCTETS: Final = 10
 """Octets of an element that are shown; the rest is counted."""
 _MOST_ALIKE: Final = 24
 _FIRST, _LAST = 6, 2
@@ -30,9 +30,13 @@ def print_explained(console: Console, page: Page, *, everything: bool = False) -
     console.print(_outcome(page), soft_wrap=False)
     console.print(_versions(page))
     _print_frame(console, page["frame"])
+    count = sum("joined" not in apdu for apdu in page["apdus"])
     for number, apdu in enumerate(page["apdus"], start=1):
-        which = f" {number} of {len(page['apdus'])}" if len(page["apdus"]) > 1 else ""
+        which = f" {number} of {count}" if count > 1 else ""
         _print_apdu(console, apdu, which, everything=everything)
+    for part in (*interval_tables(page["intervals"]), *([events_table(page["events"])] if page["events"] else [])):
+        console.print()
+        console.print(part)
 
 
 def _outcome(page: Page) -> Text:
@@ -79,7 +83,8 @@ def _print_apdu(console: Console, apdu: Page, which: str, *, everything: bool) -
         # offsets count from the APDU, which in a ciphered message stands nowhere in the frame
         place = f", from octet {apdu['offset']} on" if apdu["offset"] is not None and not apdu["security"] else ""
         inside = ", deciphered" if apdu["security"] else ""
-        _heading(console, f"APDU{which}: {apdu['apdu']}, {len(apdu['plain']) // 2} octets{place}{inside}")
+        name = f"Answer of {apdu['joined']} blocks" if apdu.get("joined") else f"APDU{which}: {apdu['apdu']}"
+        _heading(console, f"{name}, {len(apdu['plain']) // 2} octets{place}{inside}")
         if apdu.get("deviation"):
             console.print(f"read with the maker's deviation '{apdu['deviation']}' put right", style="yellow")
         console.print(_elements_table(apdu["elements"], apdu["readings"], everything=everything))
@@ -170,8 +175,9 @@ def _says(element: Page, values: Mapping[str, Page]) -> Text:
     if reading is not None:
         unit = f" {reading['unit']}" if reading["unit"] else ""
         shown = "no value" if reading["value"] is None else f"{reading['value']}{unit}"
-        told.append(f"{'  ' if told else ''}= {reading['obis']} ", style="green")
-        told.append(shown, style="bold green")
+        already = told.plain.endswith(shown)
+        told.append(f"{'  ' if told else ''}= {reading['obis']}", style="green")
+        told.append("" if already else f" {shown}", style="bold green")
     return told
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
+from ami_dlms import apdu as apdus
 from ami_dlms import framing
-from ami_dlms.annotate import Annotation, Element, annotate
-from ami_dlms.apdu import DataNotification
+from ami_dlms.annotate import Annotation, Element, annotate, annotate_data
+from ami_dlms.apdu import DataNotification, GetResponseWithDatablock
 from ami_dlms.axdr import Data
-from ami_dlms.errors import UsageError
+from ami_dlms.errors import ReceivedError, UsageError
 from ami_dlms.obis import format_obis, parse_obis
 from ami_normalize import render
 from ami_normalize.deviations import DEVIATIONS
@@ -30,6 +31,8 @@ from ami_normalize.quality import Quality
 from ami_normalize.shapes.telegram import Telegram
 
 Page = dict[str, Any]
+
+_DATABLOCK: Final = b"\xc4\x02"
 
 
 def explain(message: Mapping[str, Any], context: Context | None = None) -> Page:
@@ -56,7 +59,7 @@ def explain(message: Mapping[str, Any], context: Context | None = None) -> Page:
             "complete": whole.complete,
             "frames": frames(record.value, origin.framing),
         },
-        "apdus": [_apdu(octets, whole, origin, own) for octets in whole.apdus],
+        "apdus": [*(_apdu(octets, whole, origin, own) for octets in whole.apdus), *_joined(whole, origin, own)],
         "intervals": answer["intervals"],
         "events": answer["events"],
     }
@@ -66,16 +69,45 @@ def _apdu(octets: bytes, whole: framing.Message, origin: Identified, context: Co
     begin = whole.raw.find(octets)
     layers, plain = opened(octets, origin.system_title, context)
     told: Page = {"offset": begin if begin >= 0 else None, "length": len(octets), "security": layers}
-    quality = (Quality.FRAME_CHECK_FAILED,) if whole.check_errors else ()
-    decrypted = decrypt(Unframed(origin, (octets,), quality), context)
+    decrypted = decrypt(Unframed(origin, (octets,), _quality(whole)), context)
     (part,) = decrypted.parts
     if isinstance(part, Refused):
         return {**told, **_content(plain), **_refusal(part)}
+    if part.octets.startswith(_DATABLOCK):
+        return {**told, **_content(plain)}
     decoded = decode(decrypted, context)
     (said,) = decoded.parts
     if isinstance(said, Refused):
         return {**told, **_content(plain), **_refusal(said)}
     return {**told, **_meaning(said, decoded, context, plain or part.octets)}
+
+
+def _joined(whole: framing.Message, origin: Identified, context: Context) -> Iterator[Page]:
+    """Yield the answer that the blocks of a record come to, where there are blocks."""
+    decrypted = decrypt(Unframed(origin, whole.apdus, _quality(whole)), context)
+    pieces: list[bytes] = []
+    for part in decrypted.parts:
+        if not isinstance(part, Refused) and part.octets.startswith(_DATABLOCK):
+            try:
+                block = apdus.decode(part.octets)
+            except ReceivedError:
+                continue
+            if isinstance(block, GetResponseWithDatablock) and isinstance(block.result, bytes):
+                pieces.append(block.result)
+    if not pieces:
+        return
+    octets = b"".join(pieces)
+    told: Page = {"offset": None, "length": len(octets), "security": [], "joined": len(pieces)}
+    annotation = annotate_data(octets)
+    for said in decode(decrypted, context).parts:
+        if isinstance(said, Refused):
+            yield {**told, **_content(octets, annotation), **_refusal(said)}
+        elif said.plain.octets.startswith(_DATABLOCK):
+            yield {**told, **_meaning(said, Decoded(decrypted.origin, (said,)), context, octets, annotation)}
+
+
+def _quality(whole: framing.Message) -> tuple[Quality, ...]:
+    return (Quality.FRAME_CHECK_FAILED,) if whole.check_errors else ()
 
 
 def _content(plain: bytes | None, annotation: Annotation | None = None, deviation: str = "") -> Page:
@@ -98,12 +130,14 @@ def _refusal(refused: Refused) -> Page:
     return {"refused": {"reason": refused.reason.value, "stage": refused.stage, "message": refused.message}}
 
 
-def _meaning(said: Said, decoded: Decoded, context: Context, plain: bytes) -> Page:
+def _meaning(
+    said: Said, decoded: Decoded, context: Context, plain: bytes, annotation: Annotation | None = None
+) -> Page:
     """Tell what the APDU means: each value with the element and the rule it comes from."""
     for deviation in DEVIATIONS:
         if deviation.name == said.deviation:
             plain = deviation.repair(plain) or plain
-    annotation = annotate(plain)
+    annotation = annotation or annotate(plain)
     told = _content(plain, annotation, said.deviation)
     (understood,) = interpret(decoded, context).parts
     if isinstance(understood, Refused):
@@ -140,7 +174,8 @@ def _places(content: DataNotification | Answer, found: Sequence[Element]) -> dic
         return places_of(content.body, [element for element in found if _is_inside(element, "body")])
     places: dict[int, str] = {}
     for number, value in enumerate(content.values):
-        root = "result" if len(content.values) == 1 else f"result[{number}]"
+        single = "data" if found and found[0].path == "data" else "result"
+        root = single if len(content.values) == 1 else f"result[{number}]"
         if isinstance(value, Data):
             places.update(places_of(value, [element for element in found if _is_inside(element, root)]))
     return places
