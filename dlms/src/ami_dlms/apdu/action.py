@@ -136,7 +136,7 @@ class ActionResponseNormal:
 
 @dataclass(frozen=True, slots=True)
 class ActionResponseWithPblock:
-    """A piece of an encoded outcome (for lists: of the list of outcomes)."""
+    """A piece of the encoded data a method returned (for lists: of the list of outcomes)."""
 
     MAX_OVERHEAD: ClassVar[int] = 13
     """Octets around the piece, at most."""

@@ -50,7 +50,7 @@ from ami_dlms.apdu.reader import Reader, values
 from ami_dlms.apdu.results import read_get_data_result
 from ami_dlms.association.blocks import Block, BlockReceiver, BlockSender
 from ami_dlms.association.events import Result, SingleResult
-from ami_dlms.errors import ApduMalformed, UsageError
+from ami_dlms.errors import ApduMalformed, ReceivedError, UsageError
 
 Request = Union[
     GetRequestNormal,
@@ -164,10 +164,7 @@ class Exchange:
         if isinstance(request, ActionRequestWithList):
             outcomes = _sequence(self._receiver.octets, read_outcome)
             return Done(_as_many(tuple(map(_of_action, outcomes)), len(request.methods)))
-        reader = Reader(self._receiver.octets)
-        outcome = read_outcome(reader)
-        reader.end()
-        return Done(_of_action(outcome))
+        return Done(_of_action(_joined_outcome(self._receiver.octets)))
 
     @property
     def _priority(self) -> int:
@@ -257,6 +254,20 @@ def _too_long(length: int, limit: int) -> UsageError:
 def _of_action(outcome: ActionOutcome) -> SingleResult:
     returned = outcome.data if outcome.result is ActionResult.SUCCESS else None
     return outcome.result if returned is None else returned
+
+
+def _joined_outcome(octets: bytes) -> ActionOutcome:
+    """Read what the blocks of a response carried: the returned data, or, as other meters do it, the whole outcome.
+
+    An outcome as long as that begins with success, `00`, which as data is null and leaves octets behind it.
+    """
+    try:
+        return ActionOutcome(ActionResult.SUCCESS, axdr.decode_exact(octets))
+    except ReceivedError:
+        reader = Reader(octets)
+        outcome = read_outcome(reader)
+        reader.end()
+        return outcome
 
 
 def _of_access(response: AccessResponse, wanted: int) -> tuple[SingleResult, ...]:

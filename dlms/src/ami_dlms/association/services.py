@@ -83,7 +83,7 @@ NO_LIMIT = 0
 BLOCK_OVERHEAD = max(GetResponseWithDatablock.MAX_OVERHEAD, ActionResponseWithPblock.MAX_OVERHEAD)
 """Octets of a response beside its block, at most."""
 LIST_HEADER = 3
-"""Octets of a response before what blocks carry: tag, form, invoke id (for a normal get the choice comes on top)."""
+"""Octets of a response before its list, which blocks carry: tag, form, invoke id."""
 
 
 class Outgoing(NamedTuple):
@@ -144,7 +144,8 @@ class Services:
         if isinstance(request, ActionRequestNormal):
             outcome = self._act(request.method, request.parameter)
             response = ActionResponseNormal(request.invoke_id_and_priority, *outcome).to_bytes()
-            return self._fitted(response, request.invoke_id_and_priority)
+            # Blocks carry the returned data itself, without the result and the choices before it.
+            return self._fitted(response, request.invoke_id_and_priority, LIST_HEADER + 3)
         if isinstance(request, ActionRequestWithList):
             return self._act_list(request)
         return self._access(request) if isinstance(request, AccessRequest) else NOT_SUPPORTED.to_bytes()

@@ -12,12 +12,14 @@ from ami_dlms.apdu import (
     AccessSet,
     ActionOutcome,
     ActionRequestNextPblock,
+    ActionRequestNormal,
     ActionRequestWithFirstPblock,
     ActionRequestWithList,
     ActionRequestWithListAndFirstPblock,
     ActionRequestWithPblock,
     ActionResponseNextPblock,
     ActionResponseNormal,
+    ActionResponseWithPblock,
     ActionResult,
     Conformance,
     CosemAttribute,
@@ -43,7 +45,7 @@ from ami_dlms.association.services import Services
 from ami_dlms.association.settings import CLIENT_CONFORMANCE
 from ami_dlms.client import Answer, Authentication
 from ami_dlms.cosem import DataObject
-from ami_dlms.errors import ApduMalformed, UsageError
+from ami_dlms.errors import ApduMalformed, Truncated, UsageError
 from ami_dlms.framing import Framing
 
 pytestmark = pytest.mark.unit
@@ -249,6 +251,7 @@ def test_the_server_in_each_case(requests, response):
 
 
 GETTING = GetRequestNormal(0xC1, VALUE)
+CALLING = ActionRequestNormal(0xC1, RETURN, SHORT)
 LISTING = GetRequestWithList(0xC1, ((VALUE, None), (LOCKED, None)))
 
 
@@ -265,6 +268,10 @@ LISTING = GetRequestWithList(0xC1, ((VALUE, None), (LOCKED, None)))
         (LISTING, [GetResponseNormal(0xC1, DataAccessResult.OTHER_REASON)], Done(DataAccessResult.OTHER_REASON)),
         (LISTING, [GetResponseWithDatablock(0xC1, True, 1, b"\x02\x00\x11\x05\x01\x03")],
          Done((SHORT, DataAccessResult.READ_WRITE_DENIED))),
+        (CALLING, [ActionResponseWithPblock(0xC1, True, 1, b"\x11\x05")], Done(SHORT)),
+        (CALLING, [ActionResponseWithPblock(0xC1, True, 1, b"\x00\x01\x00\x11\x05")], Done(SHORT)),
+        (CALLING, [ActionResponseWithPblock(0xC1, False, 1, b"\x11")], More(bytes.fromhex("c302c100000001"))),
+        (CALLING, [ActionResponseWithPblock(0xC1, True, 1, b"\x11")], Truncated),
         (GETTING, [SetResponseWithList(0xC1, ())], ApduMalformed),
         (SetRequestWithList(0xC1, ((VALUE, None),), (SHORT,)), [SetResponseDatablock(0xC1, 1)], ApduMalformed),
     ],
@@ -274,8 +281,8 @@ def test_the_client_in_each_case(request_, responses, outcome):
     *before, last = responses
     for response in before:
         exchange.take(response)
-    if outcome is ApduMalformed:
-        with pytest.raises(ApduMalformed):
+    if isinstance(outcome, type):
+        with pytest.raises(outcome):
             exchange.take(last)
     else:
         assert exchange.take(last) == outcome
