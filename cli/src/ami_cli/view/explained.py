@@ -174,7 +174,7 @@ def _says(element: Page, values: Mapping[str, Page]) -> Text:
     reading = values.get(element["path"])
     if reading is not None:
         unit = f" {reading['unit']}" if reading["unit"] else ""
-        shown = "no value" if reading["value"] is None else f"{reading['value']}{unit}"
+        shown = "no value" if "NO_VALUE" in reading["quality"] else f"{reading['value']}{unit}"
         already = told.plain.endswith(shown)
         told.append(f"{'  ' if told else ''}= {reading['obis']}", style="green")
         told.append("" if already else f" {shown}", style="bold green")
@@ -195,7 +195,7 @@ def _print_values(console: Console, apdu: Page) -> None:
         drawn.add_row(
             str(places.get(reading["path"], "")),
             reading["obis"],
-            Text("-" if reading["value"] is None else str(reading["value"]), style="bold"),
+            Text(str(reading["value"] or "-"), style="bold"),
             reading["unit"] or "",
             told,
         )

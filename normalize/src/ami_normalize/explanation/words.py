@@ -13,7 +13,8 @@ from ami_schemas import units
 from ami_schemas.meanings import meaning
 
 _DATE_TIME_FIELDS: Final = frozenset({"date-time", "time"})
-_MEDIA: Final = 16
+_NO_MEDIUM: Final = b"\x10"
+"""Value group A of an OBIS code is below."""
 _NUMBERS: Final = frozenset(
     {"class-id", "attribute-id", "count", "length", "block-number", "form", "invocation-counter"}
 )
@@ -83,7 +84,8 @@ def _meaning(element: Element) -> str | None:
             return f"time: {instant.iso_local()}"
     if element.path == "date-time" and not value:
         return "no time"
-    if len(value) == 6 and value[0] < _MEDIA and (element.tag == Tag.OCTET_STRING or element.path == "instance-id"):
+    is_name = element.path == "instance-id" or (element.tag == Tag.OCTET_STRING and value[:1] < _NO_MEDIUM)
+    if is_name and len(value) == 6:
         code = format_obis(value)
         known = meaning(code)
         return f"OBIS {code}" + (f": {known.description}" if known else "")
