@@ -13,7 +13,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ami_dlms.security import Keys
+from ami_dlms.errors import DlmsError
+from ami_dlms.security import KeyPairs, Keys
+from ami_dlms.security.elliptic import public_key
+from ami_dlms.security.suites import suite_of_signature
 from ami_normalize.errors import KeysUnreadable
 
 _KEY_LENGTHS = {16, 32}
@@ -97,14 +100,30 @@ class KeyFile:
 
 
 def meter_keys(entry: object, where: str) -> MeterKeys:
-    """Read `{"guek", "gak"}`; raises KeysUnreadable without ever naming a key."""
+    """Read `{"guek", "gak", "gbek", "kek", "signature_key"}`, all but the first optional.
+
+    `signature_key` is the meter's public one, x and y. Raises KeysUnreadable without ever naming a key.
+    """
     if not isinstance(entry, Mapping):
         raise KeysUnreadable(f'{where}: expected an object with "guek" and "gak".')
     guek, gak = _key(entry.get("guek"), where, "guek"), _key(entry.get("gak"), where, "gak")
     if guek is None:
         raise KeysUnreadable(f'{where}: "guek" is missing; without the encryption key nothing can be opened.')
     version = hashlib.sha256(b"ami key version" + guek + (gak or b"")).hexdigest()[:8]
-    return MeterKeys(Keys(encryption=guek, authentication=gak), version)
+    gbek, kek = _key(entry.get("gbek"), where, "gbek"), _key(entry.get("kek"), where, "kek")
+    pairs = KeyPairs(peer_signing=_public_key(entry.get("signature_key"), where))
+    return MeterKeys(Keys(guek, gak, broadcast=gbek, master=kek, pairs=pairs), version)
+
+
+def _public_key(value: object, where: str) -> bytes | None:
+    if value is None:
+        return None
+    try:
+        key = bytes.fromhex(value) if isinstance(value, str) else b""
+        public_key(key, suite_of_signature(len(key)))
+    except (ValueError, DlmsError):
+        raise KeysUnreadable(f'{where}: "signature_key" is no public key on P-256 or P-384 (x and y in hex).') from None
+    return key
 
 
 def _key(value: object, where: str, name: str) -> bytes | None:

@@ -6,6 +6,7 @@ bit 7 compression | bit 6 key set (1 broadcast) | bit 5 encryption | bit 4 authe
 from __future__ import annotations
 
 from enum import Enum
+from functools import lru_cache
 from typing import NamedTuple
 
 from ami_dlms.errors import UnsupportedCompression, UnsupportedSuite
@@ -46,6 +47,7 @@ class SecurityControl(NamedTuple):
     broadcast: bool = False
 
     @classmethod
+    @lru_cache(maxsize=256)
     def from_octet(cls, octet: int) -> SecurityControl:
         """Read the octet. Raises UnsupportedSuite, or UnsupportedCompression (V.44)."""
         if octet & 0x80:

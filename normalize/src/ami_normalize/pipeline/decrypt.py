@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ami_dlms import apdu as apdus
-from ami_dlms.apdu import GeneralCiphering, GeneralGloCiphering, ServiceCiphered
-from ami_dlms.errors import DlmsError, NeedKey, TagMismatch
-from ami_dlms.security import Protection, unprotect
+from ami_dlms.apdu import GeneralCiphering, GeneralGloCiphering, GeneralSigning, ServiceCiphered
+from ami_dlms.errors import DlmsError, NeedKey, SignatureInvalid, TagMismatch
+from ami_dlms.security import Protection, unprotect, verify_apdu
 from ami_normalize.keys import MeterKeys
 from ami_normalize.pipeline.context import Context
 from ami_normalize.pipeline.identify import Identified
@@ -21,7 +21,7 @@ from ami_normalize.quality import Quality
 from ami_schemas.reasons import Reason
 
 STAGE = "decrypt"
-_GENERAL = frozenset({0xDB, 0xDC, 0xDD})
+_GENERAL = frozenset({0xDB, 0xDC, 0xDD, 0xDF})
 _SERVICES = frozenset(
     {0x21, 0x25, 0x26, 0x28, 0x2C, 0x2D, 0x2E, 0x36, 0x38, 0x41, 0x45, 0x46, 0x48, 0x4C, 0x4D, 0x4E, 0x56, 0x58}
 ) | frozenset(range(0xC8, 0xD8))
@@ -77,6 +77,8 @@ def _unlock(plain: Plain, context: Context) -> Plain:
     tag = plain.octets[0]
     try:
         ciphered = apdus.decode(plain.octets)
+        if isinstance(ciphered, GeneralSigning):
+            return _unsign(ciphered, plain, context)
         if not isinstance(ciphered, (GeneralGloCiphering, GeneralCiphering, ServiceCiphered)):
             raise Refused(Reason.APDU_MALFORMED, STAGE, "not a ciphered APDU")
         title = getattr(ciphered, "system_title", b"") or plain.system_title
@@ -104,6 +106,31 @@ def _unlock(plain: Plain, context: Context) -> Plain:
         guessed=opened.protection.encrypted and not opened.verified,
         mismatched=mismatched,
         quality=(*plain.quality, Quality.UNVERIFIED_TAG) if unverified else plain.quality,
+    )
+
+
+def _unsign(signed: GeneralSigning, plain: Plain, context: Context) -> Plain:
+    """Take the content of a signed APDU: a right signature is worth a tag, and keeps what is around it."""
+    keys = context.keys.find(signed.system_title)
+    if keys is None and not context.lenient:
+        raise NeedKey("signature", signed.system_title)
+    try:
+        content = verify_apdu(signed, keys.keys) if keys else signed.content
+        verified = keys is not None
+    except (NeedKey, SignatureInvalid):
+        if not context.lenient:
+            raise
+        content, verified = signed.content, False
+    encrypted = plain.protection.encrypted
+    protection = Protection.AUTHENTICATED_ENCRYPTED if encrypted else Protection.AUTHENTICATED
+    return Plain(
+        octets=content or b"\x00",
+        system_title=signed.system_title or plain.system_title,
+        protection=protection if verified else plain.protection,
+        key_version=keys.version if keys else plain.key_version,
+        guessed=plain.guessed and not verified,
+        mismatched=plain.mismatched,
+        quality=plain.quality if verified else (*plain.quality, Quality.UNVERIFIED_TAG),
     )
 
 
