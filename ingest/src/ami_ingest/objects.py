@@ -156,7 +156,10 @@ def _capture_object(entry: Data) -> CaptureObject:
     try:
         found = selective.CaptureObject.from_data(entry)
         return CaptureObject(
-            class_id=found.class_id, obis=found.obis, attribute=found.attribute, data_index=found.data_index
+            class_id=found.class_id,
+            obis=found.obis,
+            attribute=found.attribute & 0xFF,  # a manufacturer's own are negative
+            data_index=found.data_index,
         )
     except (DataMalformed, ValueError):
         raise ExchangeFailed(

@@ -117,6 +117,12 @@ async def test_a_profile_comes_with_its_columns_and_period(meter, objects):
     ]
 
 
+async def test_a_column_of_a_manufacturers_own_attribute_is_named_by_its_octet(meter, objects):
+    meter.values[7, PROFILE, 3] = axdr.array(column(8, CLOCK), column(3, ENERGY, -1))
+    columns = (await objects.context(meter, 7, PROFILE, 2)).capture_objects
+    assert [each.attribute for each in columns] == [2, 0xFF]
+
+
 async def test_a_period_that_cannot_be_read_is_absent_and_zero_is_not(meter, objects):
     meter.values[7, PROFILE, 4] = axdr.uint32(0)
     assert (await objects.context(meter, 7, PROFILE, 2)).HasField("capture_period_s")

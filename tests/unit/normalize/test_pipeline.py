@@ -327,6 +327,12 @@ def test_an_event_becomes_an_event(context):
     assert (event.kind, event.obis, event.code) == ("EVENT_NOTIFICATION", "0.0.97.98.0.255", 16)
 
 
+def test_an_event_of_a_manufacturers_own_attribute_names_it_by_its_octet(context):
+    apdu = b"\xc2\x00\x00\x01" + bytes((0, 0, 97, 98, 0, 255)) + b"\xff\x06\x00\x00\x00\x10"
+    (message,) = one(normalize(record(apdu), context), EventsOutcome).messages
+    assert message.events[0].attribute == 0xFF
+
+
 def test_no_value_and_unknown_and_contradicting_units_are_flagged(context):
     nan = row((1, 0, 14, 7, 0, 255), Data(Tag.FLOAT32, float("nan")), 0, 44)
     odd = row((1, 0, 1, 7, 0, 255), Data(Tag.UINT16, 1), 0, 35)

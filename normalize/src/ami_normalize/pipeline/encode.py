@@ -222,7 +222,7 @@ def _event(event: Event, received: int) -> events_pb.Event:
     return events_pb.Event(
         kind=event.kind,
         obis=event.obis,
-        attribute=event.attribute,
+        attribute=event.attribute & 0xFF,
         at_us=event.at.micros() if event.at else received,
         time_origin=_origin(event.at),
         code=event.code if event.code is not None and event.code in _INT64 else None,
