@@ -79,8 +79,8 @@ def exchange(client, server, request: bytes, response: bytes, air: Air, patience
     raise AssertionError("no progress")
 
 
-def test_the_figure_of_the_standard():
-    """A short request and a response of seven blocks, window 3: who says what."""
+def test_who_says_what():
+    """A short request and a response of seven blocks, window 3, put together by hand from the rules of 9.4.6.13."""
     client, server = sides(2, (3, 3))
     (request,) = blocks(client.send(b"\xc0"))
     assert request == GeneralBlockTransfer(True, False, 3, 1, 0, b"\xc0")
