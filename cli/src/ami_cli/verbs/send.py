@@ -43,6 +43,5 @@ def send(
 
     count, octets = asyncio.run(run())
     if not as_json:
-        console().print(
-            f"sent {count} message{'' if count == 1 else 's'}, {octets} bytes, to {transport} {to}", markup=False
-        )
+        what = "1 message" if count == 1 else f"{count} messages"
+        console().print(f"sent {what}, {octets} bytes, to {transport} {to}", markup=False)
