@@ -153,7 +153,7 @@ async def test_settings_that_cannot_work_are_said(log, tmp_path):
     access = MeterAccess(Endpoint.parse("tcp://127.0.0.1:1"), authentication=Authentication.HLS_SHA256)
     reader = MeterReader(access, CounterStore(tmp_path), agent="edge-1", log=log.logger())
 
-    with pytest.raises(ExchangeFailed, match="not supported yet"):
+    with pytest.raises(ExchangeFailed, match="needs a password"):
         await reader.open()
 
 
