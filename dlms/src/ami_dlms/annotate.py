@@ -299,16 +299,24 @@ def _service(walk: _Walk) -> None:
     _sealed(walk)
 
 
-def _general_ciphering(walk: _Walk) -> None:
+def _header(walk: _Walk) -> None:
+    """Take the five fields that the general forms begin with."""
     walk.number("tag")
-    for name in (
-        "transaction-id",
-        "originator-system-title",
-        "recipient-system-title",
-        "date-time",
-        "other-information",
-    ):
-        walk.octet_string(name)
+    walk.octet_string("transaction-id")
+    walk.octet_string("originator-system-title")
+    walk.octet_string("recipient-system-title")
+    walk.octet_string("date-time")
+    walk.octet_string("other-information")
+
+
+def _general_signing(walk: _Walk) -> None:
+    _header(walk)
+    walk.octet_string("content")
+    walk.octet_string("signature")
+
+
+def _general_ciphering(walk: _Walk) -> None:
+    _header(walk)
     if walk.number("key-info is present"):
         choice = walk.number("key-info: choice")
         if choice == 2:
@@ -338,5 +346,6 @@ _APDUS: Final[dict[int, tuple[str, Callable[[_Walk], None]]]] = {
     0xDB: ("general-glo-ciphering", _general_glo),
     0xDC: ("general-ded-ciphering", _general_glo),
     0xDD: ("general-ciphering", _general_ciphering),
+    0xDF: ("general-signing", _general_signing),
     ord("/"): ("P1 telegram", _telegram),
 }

@@ -141,7 +141,7 @@ def test_damaged_data_is_shown_up_to_the_damage_and_refused_as_the_decoder_does(
 
 
 @patient
-@given(st.binary(max_size=80), st.sampled_from(["", "0f", "c2", "c401", "c402", "c403", "db08", "dd", "cc"]))
+@given(st.binary(max_size=80), st.sampled_from(["", "0f", "c2", "c401", "c402", "c403", "db08", "dd", "df", "cc"]))
 def test_no_octets_harm(octets, begin):
     octets = bytes.fromhex(begin) + octets.lstrip(b"/")
     annotation = annotate(octets)

@@ -1,6 +1,7 @@
 """A message explained says what `ami decode` says of it, and shows every octet."""
 
 import json
+import random
 from dataclasses import replace
 
 import pytest
@@ -115,3 +116,28 @@ def test_blocks_of_an_answer_are_joined_and_then_explained(context):
 def test_what_is_no_message_is_one_sentence(context):
     with pytest.raises(ValueError, match="pairs of hex digits"):
         explain({"hex": "zz"}, context)
+
+
+def test_a_signature_is_a_layer_of_its_own(context):
+    octet_string = bytes((0, 8)) + b"ABC00001" + bytes(3)
+    signed = b"\xdf" + octet_string + bytes((len(POWER),)) + POWER + bytes((64,)) + bytes(64)
+    page = explain({"id": "x", "hex": signed.hex()}, context)
+    (layer,) = page["apdus"][0]["security"]
+    assert (layer["apdu"], layer["manufacturer"], layer["signature"]) == (
+        "general-signing",
+        "ABC",
+        "not looked at: no key",
+    )
+    assert "".join(element["hex"] for element in layer["elements"]) == signed.hex()
+
+
+def test_damaged_messages_are_explained_too(corpus, context):
+    dice = random.Random(5)
+    for vector in dice.sample(corpus, 60):
+        octets = bytearray.fromhex(vector["hex"])
+        for _ in range(dice.randint(1, 6)):
+            octets[dice.randrange(len(octets))] = dice.randrange(256)
+        for hexadecimal in (octets.hex(), octets[: dice.randrange(1, len(octets))].hex()):
+            message = {**vector, "hex": hexadecimal}
+            page = explain(message, context)
+            assert page["outcome"] == decode_line(message, context)["outcome"], vector["id"]

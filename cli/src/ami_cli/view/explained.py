@@ -101,15 +101,17 @@ def _print_apdu(console: Console, apdu: Page, which: str, *, everything: bool) -
 def _print_layer(console: Console, layer: Page) -> None:
     _heading(console, f"Security: {layer['apdu']}")
     maker = f" ({layer['manufacturer']})" if layer["manufacturer"] else ""
-    tag = layer["tag"]
-    style = "green" if tag == "verified" else "yellow" if tag == "none" else "red"
     drawn = Table.grid(padding=(0, 2))
     drawn.add_row("system title", f"{layer['system_title'] or 'not stated'}{maker}")
-    control = f"{layer['security_control']:#04x}: {layer['protection']}, suite {layer['suite']}"
-    drawn.add_row("security control", control + (", broadcast key" if layer["broadcast"] else ""))
-    drawn.add_row("invocation counter", str(layer["invocation_counter"]))
+    if "security_control" in layer:
+        control = f"{layer['security_control']:#04x}: {layer['protection']}, suite {layer['suite']}"
+        drawn.add_row("security control", control + (", broadcast key" if layer["broadcast"] else ""))
+        drawn.add_row("invocation counter", str(layer["invocation_counter"]))
     drawn.add_row("key version", layer["key_version"] or Text("no key of this system title", style="yellow"))
-    drawn.add_row("authentication tag", Text(tag, style=style))
+    for name, words in (("tag", "authentication tag"), ("signature", "signature")):
+        if name in layer:
+            style = {"verified": "green", "none": "yellow"}.get(layer[name], "red")
+            drawn.add_row(words, Text(layer[name], style=style))
     console.print(drawn)
     console.print(_elements_table(layer["elements"], (), everything=False))
 

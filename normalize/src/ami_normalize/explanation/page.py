@@ -74,12 +74,12 @@ def _apdu(octets: bytes, whole: framing.Message, origin: Identified, context: Co
     if isinstance(part, Refused):
         return {**told, **_content(plain), **_refusal(part)}
     if part.octets.startswith(_DATABLOCK):
-        return {**told, **_content(plain)}
+        return {**told, **_content(part.octets)}
     decoded = decode(decrypted, context)
     (said,) = decoded.parts
     if isinstance(said, Refused):
-        return {**told, **_content(plain), **_refusal(said)}
-    return {**told, **_meaning(said, decoded, context, plain or part.octets)}
+        return {**told, **_content(part.octets), **_refusal(said)}
+    return {**told, **_meaning(said, decoded, context, part.octets)}
 
 
 def _joined(whole: framing.Message, origin: Identified, context: Context) -> Iterator[Page]:

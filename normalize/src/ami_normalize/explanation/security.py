@@ -6,9 +6,9 @@ from typing import Any, Final, NamedTuple
 
 from ami_dlms import apdu as apdus
 from ami_dlms.annotate import annotate
-from ami_dlms.apdu import GeneralCiphering, GeneralGloCiphering, ServiceCiphered
+from ami_dlms.apdu import GeneralCiphering, GeneralGloCiphering, GeneralSigning, ServiceCiphered
 from ami_dlms.errors import DlmsError
-from ami_dlms.security import unprotect
+from ami_dlms.security import unprotect, verify_apdu
 from ami_dlms.security.control import SecurityControl
 from ami_normalize.explanation.words import elements
 from ami_normalize.mapping.dialect import flag_of
@@ -35,6 +35,10 @@ def opened(octets: bytes, title: bytes | None, context: Context) -> Opened:
             ciphered = apdus.decode(plain)
         except DlmsError:
             break
+        if isinstance(ciphered, GeneralSigning):
+            layers.append(_signed(plain, ciphered, context))
+            title, plain = ciphered.system_title or title, ciphered.content
+            continue
         if not isinstance(ciphered, _CIPHERED):
             break
         title = getattr(ciphered, "system_title", b"") or title
@@ -50,6 +54,28 @@ def opened(octets: bytes, title: bytes | None, context: Context) -> Opened:
         layers.append(layer)
         plain = _inside(ciphered, title, context, layer)
     return Opened(layers, plain)
+
+
+def _signed(octets: bytes, signed: GeneralSigning, context: Context) -> dict[str, Any]:
+    """Tell of a signature, and whether it is right."""
+    title = signed.system_title
+    keys = context.keys.find(title)
+    signature = "not looked at: no key"
+    if keys is not None:
+        try:
+            verify_apdu(signed, keys.keys)
+            signature = "verified"
+        except DlmsError as error:
+            signature = f"{error.reason}: {error}"
+    return {
+        "apdu": "general-signing",
+        "system_title": title.hex() or None,
+        "manufacturer": flag_of(title) or None,
+        "protection": "signed",
+        "key_version": keys.version if keys else None,
+        "signature": signature,
+        "elements": elements(octets, annotate(octets).elements),
+    }
 
 
 def _control(octet: int) -> dict[str, Any]:
