@@ -28,6 +28,8 @@ HOSTILE = [
     for text in ("0203110111", "0182ffff0182ffff", "0184ffffffff", "1301ffff000101", "02010201" * 20)
 ]
 
+TELEGRAM = b"/AMI5METER\r\n\r\n1-0:1.8.1(000123.456*kWh)\r\n0-0:1.0.0(260301120000W)\r\n!\r\n"
+
 
 def apdus() -> Iterator[bytes]:
     """APDUs of every service, and ciphered ones."""
@@ -71,6 +73,7 @@ def frames() -> Iterator[tuple[int, bytes]]:
         yield list(Framing).index(Framing.WRAPPER), wrapper.encode(octets, 1, 1)
     ours, theirs = pair(4)
     yield list(Framing).index(Framing.HDLC), ours.associate() + theirs.receive(pair(4)[0].associate())
+    yield list(Framing).index(Framing.P1), TELEGRAM
     vectors = CORPUS / "vectors.jsonl"
     if vectors.is_file():
         for line in vectors.read_text().splitlines():
@@ -96,7 +99,12 @@ def of(target: str) -> Iterator[bytes]:
             yield b"\x1e\x1f" + octets + octets
     elif target == "association":
         yield from (bytes((octets[0] & 3,)) + octets[2:] for octets in apdus() if 0x60 <= octets[0] <= 0x63)
-    elif target == "apdu":
+    elif target == "shapes":
+        for octets in (*apdus(), *real):
+            near = octets[:-1] + bytes((octets[-1] ^ 1,))
+            if len(octets) < 127:
+                yield bytes((len(octets),)) + octets + near
+    elif target in {"apdu", "annotate"}:
         yield from apdus()
         yield from real
     elif target == "pipeline":

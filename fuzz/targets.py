@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from ami_dlms import apdu, axdr, security
+from ami_dlms.annotate import annotate, annotate_data
 from ami_dlms.apdu import Aare, Aarq, Apdu, CosemAttribute, Rlre, Rlrq
 from ami_dlms.client import Authentication, Client, ClientSettings, Send
 from ami_dlms.cosem import DataObject, LogicalDevice, ProfileGeneric, Register
@@ -18,6 +19,7 @@ from ami_dlms.obis import parse_obis
 from ami_dlms.security import Keys, MemoryCounter, protect
 from ami_dlms.selective import CLOCK_TIME, CaptureObject
 from ami_dlms.server import Server, ServerSettings
+from ami_dlms.shapes import Decoded, Shapes
 from ami_normalize.keys import KeyRing, meter_keys
 from ami_normalize.pipeline import Context, RawRecord, Refused, understand
 from ami_normalize.pipeline.encode import encode
@@ -97,6 +99,27 @@ def framing(octets: bytes) -> None:
         assert (failure(record) is None) == record.complete
 
 
+def shapes(octets: bytes) -> None:
+    """The fast path: whatever was learned before, a message comes out as from the generic decoder."""
+    if not octets:
+        return
+    at = 1 + octets[0] % len(octets)
+    first, second = octets[1:at] or octets[1:], octets[at:]
+    learned = Shapes()
+    for message in (first, first, second, second, first):
+        assert decoded(message, learned.decode) == decoded(message, apdu.decode)
+
+
+def annotated(octets: bytes) -> None:
+    """The explanation of octets: nothing raised, and every octet of what is right stands in it once."""
+    for explained in (annotate(octets), annotate_data(octets)):
+        at = 0
+        for element in explained.elements:
+            assert element.offset == at
+            at += element.head
+        assert at == len(octets) if explained.error is None else at <= len(octets)
+
+
 def pipeline(octets: bytes) -> None:
     """The normalizer: a record becomes outcomes that are documented; a defect is a find.
 
@@ -156,6 +179,8 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "data": data,
     "apdu": any_apdu,
     "association": association,
+    "shapes": shapes,
+    "annotate": annotated,
     "framing": framing,
     "pipeline": pipeline,
     "client": client,
@@ -176,6 +201,15 @@ def written_again(found: Apdu, *, lenient: bool) -> None:
     """What was decoded can be written, and reads as the same; NaN equals nothing, so octets are compared."""
     octets = found.to_bytes()
     assert apdu.decode(octets, lenient=lenient).to_bytes() == octets
+
+
+def decoded(message: bytes, decode: Callable[[bytes], Any]) -> tuple[str, Any]:
+    """What a decoder makes of a message, as octets, or why it refuses it and where."""
+    try:
+        found = decode(message)
+        return "decoded", (found.apdu if isinstance(found, Decoded) else found).to_bytes()
+    except ReceivedError as error:
+        return error.reason, error.offset
 
 
 def unprotected(found: apdu.Ciphered, *, verify: bool) -> None:
