@@ -9,7 +9,7 @@ from ami_dlms.apdu import ExceptionResponse, GeneralBlockTransfer
 from ami_dlms.association.block_transfer import BlockTransfer
 from ami_dlms.association.long_requests import MAX_REQUEST
 from ami_dlms.association.serving import ServerAssociation
-from ami_dlms.errors import DlmsError, LimitExceeded
+from ami_dlms.errors import DlmsError, LimitExceeded, UsageError
 
 ASSOCIATION_REQUEST = 0x60
 GENERAL_BLOCK_TRANSFER = 0xE0
@@ -35,10 +35,11 @@ class Responder:
         if octets[:1] == bytes((ASSOCIATION_REQUEST,)):
             self._transfer = None
             self._begun.clear()
+            return [self._association.handle(octets)]
         response = self._association.handle(octets)
         longest = self._association.longest_block
         if longest and len(response) > longest:  # a block transfer of the service itself was not agreed on
-            return self._new_transfer(longest).send(response)
+            return _in_blocks(self._new_transfer(longest), response)
         return [response]
 
     def _on_block(self, octets: bytes) -> list[bytes]:
@@ -58,7 +59,7 @@ class Responder:
             return [PDU_TOO_LONG.to_bytes()]
         if arrival.apdu is None:
             return arrival.send
-        return transfer.send(self._association.handle(arrival.apdu, whole=True))
+        return _in_blocks(transfer, self._association.handle(arrival.apdu, whole=True))
 
     def _transfer_of(self, block: GeneralBlockTransfer) -> BlockTransfer | None:
         """Return the exchange a block belongs to; None if it came too late."""
@@ -72,3 +73,10 @@ class Responder:
     def _new_transfer(self, longest: int) -> BlockTransfer:
         self._transfer = BlockTransfer(longest, self._window, initiator=False, limit=MAX_REQUEST)
         return self._transfer
+
+
+def _in_blocks(transfer: BlockTransfer, response: bytes) -> list[bytes]:
+    try:
+        return transfer.send(response)
+    except UsageError:  # more blocks than there are numbers: the client takes very short APDUs
+        return [PDU_TOO_LONG.to_bytes()]

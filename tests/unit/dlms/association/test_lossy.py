@@ -6,14 +6,16 @@ import random
 from collections.abc import Callable
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ami_dlms import axdr
-from ami_dlms.apdu import Conformance, CosemAttribute, DataAccessResult
+from ami_dlms.apdu import Conformance, CosemAttribute, DataAccessResult, ExceptionResponse, GeneralBlockTransfer
 from ami_dlms.association.settings import CLIENT_CONFORMANCE
 from ami_dlms.client import Answer, Associated, Authentication, Client, ClientSettings, Event, Refused, Send
 from ami_dlms.cosem import DataObject, LogicalDevice
 from ami_dlms.errors import DlmsError, TagMismatch
-from ami_dlms.framing import Framing, hdlc
+from ami_dlms.framing import Framing, hdlc, wrapper
 from ami_dlms.link import LinkParameters
 from ami_dlms.security import Keys, MemoryCounter, Protection
 from ami_dlms.server import Server, ServerSettings
@@ -233,3 +235,31 @@ def test_any_damage_to_datagrams_is_never_data():
             assert event.result == line.value
             outcomes.add("value")
     assert {"value", "error"} <= outcomes
+
+
+BLOCK = st.builds(
+    GeneralBlockTransfer,
+    st.booleans(),
+    st.booleans(),
+    st.integers(0, 63),
+    st.integers(0, 6),
+    st.integers(0, 6),
+    st.sampled_from([bytes.fromhex("c001c1000100002c0000ff0200"), b"\xc0", b"\xe0", b"", b"\x60"]),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(BLOCK, max_size=12), st.sampled_from([1, 12, 13, 500]))
+def test_a_server_takes_any_blocks(received, size):
+    line = Line(lambda _, pieces: pieces, wrappers, {"conformance": BLOCKS, "max_pdu_size": size}, {})
+    line.associate()
+    for block in received:
+        octets = line.server.receive(wrapper.encode(block.to_bytes(), 1, 1))
+        assert all(piece[8] in (0xE0, 0xD8) for piece in wrappers(octets))
+
+
+def test_more_blocks_than_there_are_numbers():
+    line = Line(lambda _, pieces: pieces, wrappers, {"conformance": BLOCKS, "max_pdu_size": 12}, {})
+    line.associate()
+
+    assert line.read().result == ExceptionResponse(1, 4)

@@ -197,6 +197,13 @@ def test_a_sender_that_stuffs_octets():
         assert rest is None
 
 
+def test_a_stuffed_frame_of_somebody_else():
+    """From the tests of toreamun/amshan (MIT)."""
+    found = hdlc.scan_frame(bytearray.fromhex("7ea00d0102011063ab7d5e7d5d7d23932d7e"), 0)
+
+    assert (found.end, found.intact, found.frame.information) == (18, True, b"~}\x03")
+
+
 def test_octets_that_look_stuffed_are_what_they_are():
     """A frame that fits as received is taken as received."""
     frame = ui(LLC + b"\x0f" + b"}]}^~" * 20)
