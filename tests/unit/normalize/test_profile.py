@@ -8,7 +8,7 @@ import pytest
 from ami_dlms.axdr import NULL, Data, Tag, structure
 from ami_dlms.cosem.buffer import RowMalformed
 from ami_dlms.cosem_time import CosemDateTime
-from ami_normalize.dialects import NO_DIALECT
+from ami_normalize.dialects import NO_DIALECT, Dialect
 from ami_normalize.model import ScalerUnit
 from ami_normalize.quality import Quality
 from ami_normalize.shapes.profile import Buffer, Column, blocks
@@ -128,3 +128,10 @@ def test_no_value_in_the_first_row_is_no_value():
     (energy,) = made([(at(0), NULL)], [CLOCK, ENERGY], 900)
     assert energy.values == (None,)
     assert energy.quality[0] == (Quality.NO_VALUE,)
+
+
+def test_a_dialect_says_that_rows_carry_the_start_of_their_interval():
+    early = Dialect("mine", stamps_start=True)
+    rows = [structure(at(n), u32(n)) for n in range(3)]
+    (energy,) = blocks(Buffer("1.0.99.1.0.255", rows, [CLOCK, ENERGY]), early, place)
+    assert (energy.first_end.utc, energy.period_s) == (START + timedelta(minutes=15), 900)

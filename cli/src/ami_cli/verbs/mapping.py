@@ -125,6 +125,7 @@ def _described(dialect: Dialect) -> dict[str, Any]:
         "time": {
             **({"deviation_inverted": True} if dialect.deviation_inverted else {}),
             **({"zone": dialect.zone} if dialect.zone else {}),
+            **({"row_stamp": "start"} if dialect.stamps_start else {}),
         },
         "nulls": "absent" if dialect.nulls_absent else "no-value",
     }

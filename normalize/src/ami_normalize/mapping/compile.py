@@ -32,6 +32,7 @@ def _dialect(entry: Mapping[str, Any], source: str) -> Dialect:
         layouts=tuple(_layout(layout) for layout in entry.get("layouts", ())),
         deviation_inverted=time.get("deviation_inverted", False),
         zone=time.get("zone", ""),
+        stamps_start=time.get("row_stamp") == "start",
         nulls_absent=entry.get("nulls") == "absent",
         source=source,
     )

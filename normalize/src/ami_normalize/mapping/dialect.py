@@ -129,6 +129,8 @@ class Dialect:
     deviation_inverted: bool = False
     zone: str = ""
     """The IANA zone of clocks that state no deviation; empty: the default zone."""
+    stamps_start: bool = False
+    """The stamp of a profile's row is the start of its interval."""
     nulls_absent: bool = False
     """A null is an object the meter does not have."""
     source: str = ""

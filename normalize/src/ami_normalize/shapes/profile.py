@@ -84,6 +84,8 @@ def blocks(buffer: Buffer, dialect: Dialect, place: Place) -> tuple[Block, ...]:
         rows.reverse()
         stamps.reverse()
     period = period or _distance(stamps)
+    if dialect.stamps_start:
+        rows = [row._replace(stamp=row.stamp and row.stamp.shifted(timedelta(seconds=period))) for row in rows]
     found: list[Block] = []
     for run in _runs(rows, period):
         found.extend(_block(buffer, run, period, dialect))
