@@ -301,4 +301,3 @@ class ServerAssociation:
 
     def _step(self, event: ServerInput) -> None:
         self._state = step(SERVER_TRANSITIONS, self._state, event)
-
