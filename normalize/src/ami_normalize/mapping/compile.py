@@ -34,6 +34,7 @@ def _dialect(entry: Mapping[str, Any], source: str) -> Dialect:
         zone=time.get("zone", ""),
         stamps_start=time.get("row_stamp") == "start",
         nulls_absent=entry.get("nulls") == "absent",
+        renames=any("as" in rule for rule in entry.get("objects", ())),
         source=source,
     )
 

@@ -133,6 +133,8 @@ class Dialect:
     """The stamp of a profile's row is the start of its interval."""
     nulls_absent: bool = False
     """A null is an object the meter does not have."""
+    renames: bool = False
+    """Some rule reads objects as another code."""
     source: str = ""
     """The file it comes from."""
 
@@ -153,7 +155,7 @@ class Dialect:
 
     def code(self, obis: str) -> str:
         """Return the code an object is to be read as."""
-        rule = self.rule(obis)
+        rule = self.rule(obis) if self.renames else None
         if rule is None or not rule.code:
             return obis
         stated = obis.split(".")
