@@ -173,7 +173,8 @@ class _Walk:
 
     def _compact(self, path: str) -> None:
         begin = self.at
-        whole, end = axdr.decode(self._octets, begin)  # from here on nothing can be wrong with it
+        left = self._limits._replace(elements=self._limits.elements - len(self.elements))
+        whole, end, _ = axdr.decode_part(self._octets, begin, left)  # from here on nothing can be wrong with it
         self.at = self._behind_description(begin + 1)
         _, self.at = axdr.read_length(self._octets, self.at)
         index = self._open(begin, path, Tag.COMPACT_ARRAY, whole.value.description)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from support.random_apdus import Generator, data_in
 
 from ami_dlms import apdu, axdr
+from ami_dlms.annotate import annotate
 from ami_dlms.apdu import DataNotification, ExceptionResponse, GetResponseNormal, GetResponseWithList
 from ami_dlms.axdr import Data
 from ami_dlms.errors import LimitExceeded, ReceivedError, TrailingBytes, Truncated
@@ -86,7 +87,7 @@ def notification(data):
         (notification(b"\x09\x84\xff\xff\xff\xff"), Truncated),
         (b"\xc4\x03\xc1\x84\xff\xff\xff\xff", Truncated),
         (b"\x60\x84\xff\xff\xff\xff", Truncated),
-        (many_results(100), LimitExceeded),
+        (many_results(50), LimitExceeded),
     ],
     ids=lambda given: given[:12].hex() if isinstance(given, bytes) else given.__name__,
 )
@@ -109,6 +110,12 @@ def test_all_values_of_an_apdu_share_its_limits():
     assert len(list(data_in(apdu.decode(three)))) == 3
     with pytest.raises(LimitExceeded):
         apdu.decode(four)
+
+
+def test_an_explanation_of_hostile_octets_ends_within_the_limits():
+    explained = annotate(many_results(5))
+    assert isinstance(explained.error, LimitExceeded)
+    assert len(explained.elements) <= ELEMENTS + 100
 
 
 def test_the_largest_value_allowed_is_read():
