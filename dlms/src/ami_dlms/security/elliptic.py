@@ -47,6 +47,14 @@ def public_key(key: PublicKey, suite: int) -> ec.EllipticCurvePublicKey:
     return key
 
 
+def fits(key: PrivateKey | PublicKey, suite: int) -> bool:
+    """Tell whether a key is of the suite's curve, by its size or its curve."""
+    of = curve_of(suite)
+    if isinstance(key, bytes):
+        return len(key) in (of.coordinate, 2 * of.coordinate)
+    return key.curve.name == of.curve.name
+
+
 def received_key(octets: bytes, suite: int) -> ec.EllipticCurvePublicKey:
     """Return a public key the peer sent; raises ApduMalformed where it is no point of the curve."""
     try:

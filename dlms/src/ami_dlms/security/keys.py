@@ -122,10 +122,11 @@ class Keys:
 
     def agree(self, system_title: bytes, public_key: PublicKey | None, suite: int) -> bytes:
         """Return the shared secret; raises NeedKey."""
-        if self.pairs.agreement is None:
-            raise NeedKey("key agreement", system_title)
+        ours = self.pairs.agreement
         theirs = self.agreement_key(system_title) if public_key is None else public_key
-        return elliptic.shared_secret(self.pairs.agreement, theirs, suite)
+        if ours is None or not (elliptic.fits(ours, suite) and elliptic.fits(theirs, suite)):
+            raise NeedKey("key agreement", system_title)
+        return elliptic.shared_secret(ours, theirs, suite)
 
     def agreement_key(self, system_title: bytes) -> PublicKey:
         """Return the partner's static key agreement key; raises NeedKey."""
@@ -135,15 +136,17 @@ class Keys:
 
     def sign(self, system_title: bytes, message: bytes, suite: int) -> bytes:
         """Sign a message; raises NeedKey."""
-        if self.pairs.signing is None:
+        key = self.pairs.signing
+        if key is None or not elliptic.fits(key, suite):
             raise NeedKey("signature", system_title)
-        return elliptic.sign(self.pairs.signing, message, suite)
+        return elliptic.sign(key, message, suite)
 
     def verify(self, system_title: bytes, message: bytes, signature: bytes, suite: int) -> bool:
         """Tell whether the partner signed a message; raises NeedKey."""
-        if self.pairs.peer_signing is None:
+        key = self.pairs.peer_signing
+        if key is None or not elliptic.fits(key, suite):
             raise NeedKey("signature", system_title)
-        return elliptic.verify(self.pairs.peer_signing, message, signature, suite)
+        return elliptic.verify(key, message, signature, suite)
 
     def _master(self, system_title: bytes) -> bytes:
         if self.master is None:

@@ -280,6 +280,23 @@ def test_keys_transferred_through_security_setup():
             read_transfer(kek, wrong)
 
 
+@pytest.mark.parametrize("suite", [1, 2])
+def test_a_peer_that_speaks_another_suite_than_its_keys(suite):
+    """What it sends cannot make a key of ours an error of ours."""
+    meter, _ = partners(suite)
+    _, head_end = partners(3 - suite)
+    head_end = replace(head_end, encryption=bytes(32), authentication=bytes(32))
+    for kind in ("one-pass", "static"):
+        session = SESSIONS[kind](meter, suite)
+        octets = protect_general(PUSH, session=session, keys=meter, header=HEADER, invocation_counter=0, suite=suite)
+        with pytest.raises(NeedKey):
+            unprotect(apdu.decode(octets), head_end)
+    with pytest.raises(NeedKey):
+        verify_apdu(apdu.decode(sign_apdu(PUSH, keys=meter, header=HEADER, suite=suite)), head_end)
+    with pytest.raises(NeedKey):
+        head_end.sign(METER, PUSH, suite)
+
+
 def test_keys_of_another_curve():
     with pytest.raises(UsageError):
         private_key(PRIVATE[2][0], 1)
@@ -326,3 +343,26 @@ def test_every_error_about_received_bytes_has_its_reason():
 
     codes = {kind.reason for kind in classes(ReceivedError)} - {"RECEIVED"} | {NeedKey.reason}
     assert codes <= {reason.value for reason in Reason}
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.sampled_from([0xDB, 0xDC, 0xDD, 0xDF, 0xC8, 0xD0]),
+    st.binary(max_size=60),
+    st.sampled_from([b"", b"\0", b"\1\0\0", b"\1\1\0", b"\1\2\1\1", b"\1\2\1\2\0"]),
+    st.integers(0, 255),
+    st.binary(max_size=200),
+)
+def test_hostile_octets_end_in_our_errors(tag, front, info, control, rest):
+    header = HEADER.to_bytes() if tag in (0xDD, 0xDF) else b""
+    sealed = bytes((control,)) + b"\0\0\0\1" + rest[:40]
+    for octets in (bytes((tag,)) + header + info + bytes((len(sealed),)) + sealed, bytes((tag,)) + front + rest):
+        for suite in LENGTHS:
+            try:
+                received = apdu.decode(octets)
+                if isinstance(received, apdu.GeneralSigning):
+                    verify_apdu(received, partners(suite)[1])
+                else:
+                    unprotect(received, partners(suite)[1], METER)
+            except (ReceivedError, NeedKey):
+                pass
