@@ -26,7 +26,7 @@ def test_python_on_the_page(page, capsys):
             names.update(session.globs)
         else:
             exec(compile(block, f"{page}, block {number}", "exec"), names)
-            expected = re.findall(r"#> (.*)", block)
+            expected = re.findall(r"# prints (.*)", block)
             assert capsys.readouterr().out.splitlines() == expected
     assert runner.failures == 0, capsys.readouterr().out
 
