@@ -1,6 +1,7 @@
 """Meters' keys: a ring per system title, from a file nobody else can read.
 
-The file is JSON: `{"4b464d1020007840": {"guek": "<32 hex digits>", "gak": "<32 hex digits>" or null}}`.
+The file is JSON: `{"4b464d1020007840": {"guek": "<32 hex digits>", "gak": "<32 hex digits>" or null}}`. A meter that
+uses them also has `gbek` (broadcasts), `kek` (wrapped keys) and `signature_key` (signed messages).
 """
 
 from __future__ import annotations
