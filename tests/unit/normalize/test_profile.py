@@ -84,6 +84,20 @@ def test_the_period_comes_from_the_stamps_where_nobody_states_it():
     assert texts(energy) == ["10", "20", None, "30"]
 
 
+def test_null_stamps_are_counted_on_by_the_distance_of_those_given():
+    (energy,) = made([(at(0), u32(1)), (at(1), u32(2)), (NULL, u32(3)), (at(3), u32(4))], [CLOCK, ENERGY])
+    assert (texts(energy), energy.period_s) == (["10", "20", "30", "40"], 900)
+
+
+def test_a_row_in_between_does_not_cost_the_period():
+    early = stamp(START + timedelta(minutes=52))
+    first, second = made([*((at(n), u32(n)) for n in range(4)), (early, u32(9))], [CLOCK, ENERGY])
+    assert [(texts(block), block.period_s) for block in (first, second)] == [
+        (["0", "10", "20", "30"], 900),
+        (["90"], 900),
+    ]
+
+
 def test_a_stamp_off_the_grid_starts_a_new_block():
     rows = [(at(0), u32(1)), (at(1), u32(2)), (stamp(START + timedelta(minutes=20)), u32(3))]
     first, second = made(rows, [CLOCK, ENERGY], 900)
@@ -114,9 +128,9 @@ def test_days_of_clock_changes_are_whole_without_deviation(day, hours):
 
 
 def test_rows_without_common_distance_are_blocks_of_their_own():
-    rows = [(stamp(datetime(2024, month, 1, tzinfo=timezone.utc)), u32(month)) for month in (1, 2, 3)]
+    rows = [(stamp(datetime(2024, month, 1, tzinfo=timezone.utc)), u32(month)) for month in range(1, 13)]
     found = made(rows, [CLOCK, ENERGY])
-    assert [block.period_s for block in found] == [0, 0, 0]
+    assert [block.period_s for block in found] == [0] * 12
 
 
 def test_rows_of_another_width_are_a_mismatch():

@@ -26,6 +26,7 @@ from ami_normalize.shapes import objects
 Place = Callable[[Instant, bool], Instant]
 """Puts a local time into the default zone; the flag chooses the second of two equal local times."""
 
+_DAY = 86_400_000_000  # microseconds
 _MOST_MISSING = 3000
 """Rows filled in as missing at one place, a month of quarter hours: a wider gap starts a new block instead."""
 
@@ -94,9 +95,10 @@ def blocks(buffer: Buffer, dialect: Dialect, place: Place) -> tuple[Block, ...]:
 
 def _rows(buffer: Buffer, dialect: Dialect, place: Place) -> Iterator[_Row]:
     """Yield the rows with stamps, and with every null and delta replaced by what it stands for."""
-    rows, columns, period = buffer.rows, buffer.columns, buffer.period_s
+    rows, columns = buffer.rows, buffer.columns
     stamp: Instant | None = None
     clock_at = next((index for index, column in enumerate(columns) if column.is_clock), None)
+    period = buffer.period_s or _spacing(rows, clock_at, dialect, place)
     step = timedelta(seconds=period * _direction(rows, clock_at, dialect, place))
     for row, cells in zip(rows, resolved(rows, len(columns)), strict=True):
         if clock_at is not None:
@@ -134,6 +136,23 @@ def _direction(rows: Sequence[Data], clock_at: int | None, dialect: Dialect, pla
     return 1
 
 
+def _spacing(rows: Sequence[Data], clock_at: int | None, dialect: Dialect, place: Place) -> int:
+    """Return the seconds between two rows by the stamps among null ones, 0 where they do not agree or none is null."""
+    given: list[tuple[int, int]] = []
+    for index, row in enumerate(rows):
+        if clock_at is None or row.tag != Tag.STRUCTURE or len(row.value) <= clock_at:
+            return 0
+        if row.value[clock_at].tag not in objects.EMPTY:
+            read = objects.clock(row.value[clock_at], dialect)
+            if read is not None:
+                given.append((index, place(read, False).micros()))  # noqa: FBT003
+    if len(given) == len(rows):
+        return 0
+    spacings = {abs(after - before) / (last - first) for (first, before), (last, after) in pairwise(given)}
+    spacing = spacings.pop() / 1_000_000 if len(spacings) == 1 else 0.0
+    return int(spacing) if spacing.is_integer() else 0
+
+
 def _stamp(data: Data, column: Column, dialect: Dialect) -> Instant | None:
     if column.is_unix_clock and data.tag in objects.INTEGERS:
         return from_unix(data.value)
@@ -141,13 +160,17 @@ def _stamp(data: Data, column: Column, dialect: Dialect) -> Instant | None:
 
 
 def _distance(stamps: Sequence[int]) -> int:
-    """Return the period in seconds that the stamps keep, or 0 if they keep none."""
-    steps = [after - before for before, after in pairwise(stamps) if after > before]
+    """Return the period in seconds that the stamps keep but for some off the grid, or 0 if they keep none."""
+    steps = Counter(after - before for before, after in pairwise(stamps) if after > before)
     if not steps:
         return 0
-    least = min(steps)
-    seconds, rest = divmod(least, 1_000_000)
-    return 0 if rest or any(step % least for step in steps) else seconds
+    period = min(steps)
+    if any(step % period for step in steps):  # a row captured in between, as at a power failure
+        period, times = steps.most_common(1)[0]
+        if period > _DAY or 2 * times <= sum(steps.values()):  # longer ones are of the calendar
+            return 0
+    seconds, rest = divmod(period, 1_000_000)
+    return 0 if rest else seconds
 
 
 def _runs(rows: Sequence[_Row], period: int) -> Iterator[list[_Row | None]]:
