@@ -5,6 +5,12 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# A slow machine is no finding. The gate runs the same examples each time; everywhere else hypothesis explores.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("gate", settings.get_profile("patient"), derandomize=True)
+settings.load_profile("gate" if os.environ.get("AMI_REQUIRE") == "1" else "patient")
 
 ROOT = Path(__file__).resolve().parent.parent
 
