@@ -10,8 +10,9 @@ the streaming bit lets more follow; one without hands the turn over, and whoever
 The side that made the request keeps the time: it repeats its turn when nothing comes, and does not answer what tells
 it nothing new. The other side answers whatever hands it the turn. So a repeated datagram never breeds another one.
 
-Over datagrams two exchanges of one association are told apart by their first block alone. Blocks of an answer that
-arrive after the next request was made are refused where their numbers or contents show it; ciphered, the tag decides.
+Blocks do not say which exchange they belong to. What shows it: a response has no data before the request is whole, a
+request none afterwards, nobody confirms what was not sent, and a repeated block is the same block. A datagram so late
+that none of this tells it from the next exchange is found out by the tag, where APDUs are authenticated.
 """
 
 from __future__ import annotations
@@ -51,10 +52,12 @@ class Arrival(NamedTuple):
 class BlockTransfer:
     """One exchange, a request and its response, seen from one side."""
 
-    def __init__(self, longest: int, window: int, *, initiator: bool, limit: int = MAX_VALUE) -> None:
+    def __init__(
+        self, longest: int, window: int, *, initiator: bool, limit: int = MAX_VALUE, asked: bool = False
+    ) -> None:
         """`longest`: octets of an APDU the peer takes; `window`: blocks this side takes without confirming.
 
-        `limit`: octets of the APDU that is joined, at most.
+        `limit`: octets of the APDU that is joined, at most. `asked`: the request came otherwise, without blocks.
         """
         self._size = max(1, longest - BLOCK_HEADER)
         self._window = max(1, min(window, MAX_WINDOW))
@@ -68,13 +71,18 @@ class BlockTransfer:
         self._held: dict[int, tuple[bool, bytes]] = {}
         self._without_gap = 0
         self._joined = bytearray()
-        self._complete = False
+        self._complete = asked
         self._doubtful = False
+        self._message_end = 0
+        self.taken: dict[int, bytes] = {}
+        """The initiator's blocks by number."""
 
-    @property
-    def complete(self) -> bool:
-        """The peer's APDU is whole."""
-        return self._complete
+    def belongs(self, block: GeneralBlockTransfer) -> bool:
+        """Tell whether a block of the initiator can be of this exchange."""
+        known = self.taken.get(block.block_number)
+        if not block.data or known is not None:
+            return not block.data or known == block.data
+        return not self._complete
 
     def send(self, apdu: bytes) -> list[bytes]:
         """Return the first window of this side's APDU. Raises UsageError if it has too many blocks."""
@@ -94,6 +102,8 @@ class BlockTransfer:
         """Take a block. Raises LimitExceeded if the APDU gets too long."""
         if block.block_number_ack > self._sent:
             return Arrival([])  # of an earlier exchange
+        if self._initiator and block.data and (self._queue or block.block_number_ack < self._message_end):
+            return Arrival([])  # likewise: the peer does not have this request yet
         was_complete = self._complete
         news = self._take(block) | self._confirmed(block.block_number_ack)
         self._peer_window = max(1, block.window)
@@ -112,6 +122,8 @@ class BlockTransfer:
         if held is not content:
             self._doubtful |= held != content
             return False
+        if not self._initiator:
+            self.taken[number] = block.data
         while (following := self._held.pop(self._without_gap + 1, None)) is not None:
             self._without_gap += 1
             if not self._complete:
@@ -134,6 +146,7 @@ class BlockTransfer:
         window = min(self._window, self._peer_window)
         while self._queue and len(self._unconfirmed) < window:
             self._number(*self._queue.popleft())
+            self._message_end = self._sent
         if not self._unconfirmed:
             self._number(self._message_given and not self._queue, b"")
         blocks = list(self._unconfirmed)[:window]

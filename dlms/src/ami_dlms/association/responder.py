@@ -27,6 +27,7 @@ class Responder:
         self._window = window
         self._transfer: BlockTransfer | None = None
         self._begun: deque[bytes] = deque(maxlen=REMEMBERED)
+        self._before: dict[int, bytes] = {}
 
     def answer(self, octets: bytes) -> list[bytes]:
         """Return the APDUs to send."""
@@ -39,7 +40,7 @@ class Responder:
         response = self._association.handle(octets)
         longest = self._association.longest_block
         if longest and len(response) > longest:  # a block transfer of the service itself was not agreed on
-            return _in_blocks(self._new_transfer(longest), response)
+            return _in_blocks(self._new_transfer(longest, asked=True), response)
         return [response]
 
     def _on_block(self, octets: bytes) -> list[bytes]:
@@ -62,16 +63,20 @@ class Responder:
         return _in_blocks(transfer, self._association.handle(arrival.apdu, whole=True))
 
     def _transfer_of(self, block: GeneralBlockTransfer) -> BlockTransfer | None:
-        """Return the exchange a block belongs to; None if it came too late."""
-        if block.block_number != 1 or block.data in list(self._begun)[-1:]:
+        """Return the exchange a block belongs to, a new one where it fits no other; None if it came too late."""
+        if self._transfer is not None and self._transfer.belongs(block):
             return self._transfer
-        if block.data in self._begun:
+        late = self._before.get(block.block_number) == block.data
+        late |= block.block_number == 1 and block.data in self._begun
+        if late or not block.data:
             return None
-        self._begun.append(block.data)
+        if block.block_number == 1:
+            self._begun.append(block.data)
+        self._before = self._transfer.taken if self._transfer else {}
         return self._new_transfer(self._association.longest_block)
 
-    def _new_transfer(self, longest: int) -> BlockTransfer:
-        self._transfer = BlockTransfer(longest, self._window, initiator=False, limit=MAX_REQUEST)
+    def _new_transfer(self, longest: int, *, asked: bool = False) -> BlockTransfer:
+        self._transfer = BlockTransfer(longest, self._window, initiator=False, limit=MAX_REQUEST, asked=asked)
         return self._transfer
 
 

@@ -173,6 +173,23 @@ def test_64_kib_in_blocks_over_datagrams(window, security):
     assert line.value.value == octets
 
 
+def test_the_first_block_of_a_request_is_lost():
+    """The blocks after it must not be taken for the end of the exchange before, nor its response for theirs."""
+    client = {"conformance": BLOCKS, "block_window": 63, "datagrams": True}
+    line = Line(lambda _, pieces: pieces, wrappers, client, {"block_window": 63, "datagrams": True})
+    line.associate()
+    assert line.read().result == line.value
+    first = iter([True])
+    line.spoil = lambda _, pieces: pieces[1:] if next(first, False) else pieces
+
+    octets = random.Random(2).randbytes(SIZE)
+    assert line.written(octets).result is DataAccessResult.SUCCESS
+    assert line.value.value == octets
+    first = iter([True])
+    assert line.written(octets[::-1]).result is DataAccessResult.SUCCESS
+    assert line.value.value == octets[::-1]
+
+
 def test_an_association_over_lossy_datagrams():
     for seed in range(10):
         line = Line(datagrams, wrappers, {"conformance": BLOCKS, "datagrams": True}, {"datagrams": True}, seed)
