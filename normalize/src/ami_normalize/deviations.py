@@ -48,12 +48,12 @@ def _untagged_descriptors(apdu: bytes) -> bytes | None:
         count, offset = axdr.read_length(apdu, at + 5)
         if count > _MOST_OBJECTS:
             return None
-        rows = []
+        rows, limits = [], axdr.LIMITS
         for _ in range(count):
             descriptor = apdu[offset + 2 : offset + 11]
             if apdu[offset : offset + 2] != bytes((Tag.STRUCTURE, 2)) or len(descriptor) != 9:
                 return None
-            value, offset = axdr.decode(apdu, offset + 11)
+            value, offset, limits = axdr.decode_part(apdu, offset + 11, limits)
             rows.append(axdr.structure(_descriptor(descriptor), value))
     except (ReceivedError, IndexError):
         return None
@@ -103,9 +103,10 @@ def ends_early(apdu: bytes) -> bytes | None:
     except ReceivedError:
         return None
     items: list[Data] = []
+    limits = axdr.LIMITS
     for _ in range(min(count, len(apdu))):
         try:
-            item, offset = axdr.decode(apdu, offset)
+            item, offset, limits = axdr.decode_part(apdu, offset, limits)
         except ReceivedError:
             break
         items.append(item)

@@ -1,6 +1,7 @@
 """Raw records to outcomes: identity, protection, contexts, and every documented way to end."""
 
 import json
+import tracemalloc
 from dataclasses import replace
 
 import pytest
@@ -374,6 +375,20 @@ def test_a_users_dialect_explains_a_new_layout(tmp_path, context):
 def test_blocks_without_octets_are_an_incomplete_frame(context):
     refused = one(normalize(record(bytes.fromhex("e0c000010000") + b"\x00"), context), Rejected)
     assert refused.reason is Reason.FRAME_INCOMPLETE
+
+
+def test_undoing_a_deviation_stays_within_the_limits_of_decoding(context):
+    """Each value has eleven octets and 32,769 elements; descriptors without tags make the generic decoder refuse it."""
+    value = bytes.fromhex("13 02 02 01 8000 00 11 01 00")
+    rows = (b"\x02\x02" + bytes((0, 3, 1, 0, 1, 8, 0, 255, 2)) + value) * 100
+    last = b"\x02\x02" + bytes((0, 3, 1, 0, 1, 8, 0, 255, 2)) + axdr.encode(axdr.octets(bytes(0x9000)))
+    hostile = b"\x0f\x00\x00\x00\x01\x00\x02\x02\x16\x00\x01" + bytes((101,)) + rows + last
+    tracemalloc.start()
+    try:
+        one(normalize(record(hostile), context), Rejected)
+        assert tracemalloc.get_traced_memory()[1] < 64_000_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_defect_of_ours_is_named_by_its_place_and_stops_nobody(context, monkeypatch):
