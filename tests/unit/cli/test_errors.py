@@ -156,3 +156,14 @@ def test_a_command_of_commands_shows_its_help_and_no_error(arguments, capsys):
     captured = capsys.readouterr()
     assert "Usage: ami" in captured.out + captured.err
     assert "error" not in captured.err
+
+
+@pytest.mark.parametrize("text", ['[{"name": "a", "matc": 1}]', '[{"name": "a", "matc": 1}, {"name": "b", "x": 2}]'])
+def test_a_mapping_with_problems_names_the_place_and_the_check(tmp_path, text, failing):
+    path = tmp_path / "mapping.json"
+    path.write_text(text)
+    code, said = failing("normalize", "--mapping", path)
+
+    assert code == ExitCode.CONFIG
+    assert f"{path}:1:16: " in said
+    assert f"  try: run: ami mapping check {path}" in said

@@ -17,8 +17,8 @@ def dialects_of(content: bytes, name: str) -> list[Dialect]:
     """Read a mapping called `name`; raises MappingInvalid with the place and remedy of the first problem."""
     checked = check(content)
     if checked.problems:
-        more = f" ({len(checked.problems) - 1} more; run: ami mapping check {name})" if checked.problems[1:] else ""
-        raise MappingInvalid(f"{name}:{checked.problems[0]}{more}")
+        more = f" ({len(checked.problems) - 1} more.)" if checked.problems[1:] else ""
+        raise MappingInvalid(f"{name}:{checked.problems[0]}{more}; run: ami mapping check {name}")
     return [_dialect(entry.plain(), name) for entry in checked.entries]
 
 
