@@ -99,6 +99,9 @@ class Limits(NamedTuple):
     elements: int = 131_072
 
 
+_MOST_AN_OCTET: Final = 4
+"""Values an octet may stand for: elements of a compact array that have no contents (null-data) cost no octets."""
+
 LIMITS: Final = Limits()
 """More than any meter sends: a 4,000-row profile of 16 columns fits."""
 
@@ -190,7 +193,7 @@ class _Decoder:
     def __init__(self, buf: bytes, limits: Limits) -> None:
         self._buf = buf
         self._depth = limits.depth
-        self.left = limits.elements
+        self.left = min(limits.elements, _MOST_AN_OCTET * len(buf))
 
     def value(self, offset: int, depth: int) -> tuple[Data, int]:
         """Decode a tag and its contents."""

@@ -112,6 +112,14 @@ def test_all_values_of_an_apdu_share_its_limits():
         apdu.decode(four)
 
 
+def test_few_octets_are_few_values():
+    """One octet of contents for each ten thousand values that have none; a record may hold many such APDUs."""
+    with pytest.raises(LimitExceeded):
+        apdu.decode(notification(b"\x13\x02\x02\x01\x00\x64\x01\x00\x64\x00\x11\x01\x00" + bytes(100)))
+    columns = axdr.decode_exact(bytes.fromhex("13 0204 00 11 00 12 06 010002 020003"))
+    assert [len(row.value) for row in columns.value.items] == [4, 4]
+
+
 def test_an_explanation_of_hostile_octets_ends_within_the_limits():
     explained = annotate(many_results(5))
     assert isinstance(explained.error, LimitExceeded)
