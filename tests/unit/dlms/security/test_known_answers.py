@@ -120,21 +120,12 @@ def test_key_derivation_of_table_c_2(z, party_u, party_v, key):
     assert derive(h(z), suite=1, party_u=party_u, party_v=party_v) == h(key)
 
 
-TABLE_41 = h(
-    "DD080102030405060708084D4D4D0000BC614E084D4D4D000000000100000102"
-    "01018180C323C2BD45711DE4688637D919F92E9DB8FB2DFC213A88D21C9DC8DC"
-    "BA917D8170511DE1BADB360D50058F794B0960AE11FA28D392CFF907A62D13E3"
-    "357B1DC0B51BE089D0B682863B2217201E73A1A9031968A9B4121DCBC3281A69"
-    "739AF87429F5B3AC5471E7B6A04A2C0F2F8A25FD772A317DF97FC5463FEAC248"
-    "EB8AB8BE81EB3100000000F435069679270C5BF4425EE5777402A6C8D51C620E"
-    "ED52DBB188378B836E2857D5C053E6DDF27FA87409AEF502CD9618AE47017C01"
-    "0224FD109CC0BEB21E742D44AB40CD11908743EC90EC8C40E221D517F72228E1"
-    "A26E827F43DC18ED27B5F458D66508B05A2A4CC6FED178C881AFC3BC67064689"
-    "BE8BB41C80ABB3C114A31F4CB03B8B64C7E0B4CE77B2399C93347858888F9223"
-    "9713B38DF01C4858245827A92EF334172EA636B31CBBDF2A96AD5D035F66AA38"
-    "F1A2D97D4BBA99622E6B5F18789CECB2DFB3937D9F3E17F8B472098E6563238F"
-    "37528374809836002AEA6E7012D2ADFAA7"
-)
+@pytest.fixture(scope="module")
+def table_41(corpus):
+    """The message of the Green Book's table 41, as the corpus holds it."""
+    return h(next(vector["hex"] for vector in corpus if vector["id"] == "u9n-general-ciphering-t41"))
+
+
 ACCESS_REQUEST = h(
     "D94000000000040100010000600100FF020100080000010000FF020200140000"
     "0D0000FF0702001400000D0000FF0804000001040203090100090CFFFFFFFFFF"
@@ -146,10 +137,10 @@ ACCESS_REQUEST = h(
 )
 
 
-def test_one_pass_diffie_hellman_of_table_41():
+def test_one_pass_diffie_hellman_of_table_41(table_41):
     """Key, signature and plaintext come out as published. The published tag fits no known layout of what it covers."""
-    received = apdu.decode(TABLE_41)
-    assert received.to_bytes() == TABLE_41
+    received = apdu.decode(table_41)
+    assert received.to_bytes() == table_41
     pairs = KeyPairs(agreement=SERVER_AGREEMENT, peer_signing=CLIENT_SIGNING_PUBLIC)
     keys = Keys(bytes(16), AK, pairs=pairs)
     opened = unprotect(received, keys, verify=False)
@@ -160,13 +151,13 @@ def test_one_pass_diffie_hellman_of_table_41():
         unprotect(received, Keys(bytes(16), AK, pairs=KeyPairs(None, SERVER_AGREEMENT, SERVER_SIGNING_PUBLIC)))
 
 
-def test_one_pass_diffie_hellman_as_its_originator():
+def test_one_pass_diffie_hellman_as_its_originator(table_41):
     ephemeral = h("47DAB03842E5B6E74828EF4F449B378D7DD1A5DAE1FFCA5AE0B0BE0AD18EC57E")
     header = GeneralHeader(h("0102030405060708"), CLIENT, SERVER)
     pairs = KeyPairs(signing=CLIENT_SIGNING, peer_agreement=SERVER_AGREEMENT_PUBLIC)
     session = agreed_one_pass(Keys(bytes(16), pairs=pairs), header, 1, ephemeral)
     assert session.key == h("59A71FD81C929A86A99438DA17A66C05")
-    assert session.info.ciphered_data[:64] == apdu.decode(TABLE_41).key_info.ciphered_data[:64]
+    assert session.info.ciphered_data[:64] == apdu.decode(table_41).key_info.ciphered_data[:64]
 
 
 def test_static_unified_model_of_table_c_3():
