@@ -55,7 +55,14 @@ def create(bootstrap, topic):
 
 def read(bootstrap, topic, count):
     """Read until `count` records have come."""
-    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": topic, "fetch.message.max.bytes": 2 << 20})
+    consumer = Consumer(
+        {
+            "bootstrap.servers": bootstrap,
+            "group.id": topic,
+            "fetch.message.max.bytes": 2 << 20,
+            "auto.offset.reset": "earliest",
+        }
+    )
     consumer.assign([TopicPartition(topic, partition, 0) for partition in range(PARTITIONS)])
     found = []
     try:
