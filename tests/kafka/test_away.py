@@ -1,7 +1,7 @@
 """The broker is killed under a running loop and comes back: the loop waits, says so, and goes on.
 
-Not at the gate: Kafka 4.3.0 on one node left the killed transaction open for good in some runs. The loop then waits, as it
-must, until somebody ends that transaction (docs/hanging-transactions.md).
+Not at the gate: Kafka 4.3.0 on one node left the killed transaction open for good in some runs. The loop then waits, as
+it must, until somebody ends that transaction (docs/hanging-transactions.md).
 """
 
 import signal
