@@ -13,7 +13,7 @@ from ami_dlms.apdu import Aare, Aarq, Apdu, CosemAttribute, Rlre, Rlrq
 from ami_dlms.client import Authentication, Client, ClientSettings, Send
 from ami_dlms.cosem import DataObject, LogicalDevice, ProfileGeneric, Register
 from ami_dlms.cosem_time import CosemDateTime
-from ami_dlms.errors import DlmsError, NeedKey, ReceivedError
+from ami_dlms.errors import DlmsError, LimitExceeded, NeedKey, ReceivedError
 from ami_dlms.framing import Assembler, Framing, failure, unframe
 from ami_dlms.obis import parse_obis
 from ami_dlms.security import Keys, MemoryCounter, protect
@@ -43,7 +43,11 @@ def data(octets: bytes) -> None:
     assert end <= len(octets)
     assert elements(value) <= axdr.LIMITS.elements + 1
     again = axdr.encode(value)
-    assert axdr.encode(axdr.decode_exact(again)) == again
+    try:
+        same = axdr.encode(axdr.decode_exact(again))
+    except LimitExceeded:
+        return  # what a message may stand for goes by its octets, and the canonical form has fewer
+    assert same == again
 
 
 def any_apdu(octets: bytes) -> None:

@@ -327,9 +327,9 @@ class _Decoder:
     def _content(self, description: TypeDescription, offset: int, depth: int) -> tuple[Data, int]:
         tag = description.tag
         if tag == Tag.ARRAY:
-            members = description.members * description.size if description.size <= len(self._buf) else None
-            if members is None:
-                raise Truncated("an array in a compact array is longer than the message", offset=offset)
+            if description.size > self.left:
+                raise LimitExceeded("an array in a compact array has more elements than any meter sends", offset=offset)
+            members = description.members * description.size
         elif tag == Tag.STRUCTURE:
             members = description.members
         else:

@@ -4,7 +4,7 @@ import pytest
 
 from ami_dlms import apdu, axdr
 from ami_dlms.apdu import Aare, Aarq
-from ami_dlms.errors import ApduMalformed
+from ami_dlms.errors import ApduMalformed, LimitExceeded
 from ami_dlms.framing import Assembler, Framing, unframe, wrapper
 
 pytestmark = pytest.mark.unit
@@ -47,3 +47,9 @@ def test_requirements_in_another_form_are_written_as_they_came(kind, tag):
 
     assert found.other == ((tag, b"\x06\x40"),)
     assert found.to_bytes() == octets
+
+
+def test_an_array_of_nothing_in_a_compact_array_is_bound_by_the_limits():
+    """47 null-data from one octet of contents: what eleven octets may stand for is less."""
+    with pytest.raises(LimitExceeded):
+        axdr.decode_exact(bytes.fromhex("13 0202 12 01002f00 02 0209"))
