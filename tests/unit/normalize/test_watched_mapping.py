@@ -4,13 +4,16 @@ import json
 import os
 
 import pytest
+import structlog
 from structlog.testing import capture_logs
 
 from ami.readings.v1 import meter_readings_pb2 as pb
 from ami_kafka.loop import RawMessage
 from ami_normalize.errors import MappingInvalid
 from ami_normalize.mapping.watched import MappingFiles
-from ami_normalize.service import Processor, Settings
+from ami_normalize.stream.inputs import Inputs
+from ami_normalize.stream.processor import Processor
+from ami_normalize.stream.settings import Settings
 
 pytestmark = pytest.mark.unit
 
@@ -33,8 +36,9 @@ def outcome(processor):
 
 def test_a_mapping_that_comes_changes_and_breaks_between_batches(tmp_path):
     path = tmp_path / "mapping.json"
-    processor = Processor(Settings("localhost:9", mappings=(path,)))
-    assert processor.missing_mappings == (path,)
+    inputs = Inputs(Settings("localhost:9", mappings=(path,)), structlog.get_logger())
+    processor = Processor(inputs, "g")
+    assert inputs.missing_mappings == (path,)
     assert outcome(processor) == "ami.parked.v1"
 
     path.write_text(mapping("Wh"))

@@ -47,7 +47,9 @@ def normalize(
     from ami_cli.logs import LoopLog, stderr_logger
     from ami_kafka.check import check
     from ami_normalize.mapping.watched import DEFAULT_MAPPING
-    from ami_normalize.service import DEFAULT_GROUP, Processor, Settings, run
+    from ami_normalize.stream.inputs import Inputs
+    from ami_normalize.stream.run import run
+    from ami_normalize.stream.settings import DEFAULT_GROUP, Settings
     from ami_schemas import topics
 
     log = stderr_logger("normalize")
@@ -60,7 +62,7 @@ def normalize(
         default_zone=default_zone,
         instance_id=instance_id,
     )
-    Processor(settings, log)  # refuses keys, mappings and zones that cannot be used, before Kafka is asked
+    Inputs(settings, log)  # refuses keys, mappings and zones that cannot be used, before Kafka is asked
     needed = (topics.RAW, topics.READINGS, topics.EVENTS, topics.DEAD_LETTERS, topics.PARKED, topics.LEDGER)
     check(settings.bootstrap, topics=needed)
     stop = threading.Event()

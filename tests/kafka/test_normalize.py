@@ -12,7 +12,8 @@ from ami_dlms.framing import wrapper
 from ami_kafka import clients, topics
 from ami_kafka.loop import EventKind
 from ami_normalize.dialects import Dialects
-from ami_normalize.service import Settings, run
+from ami_normalize.stream.run import run
+from ami_normalize.stream.settings import Settings
 from ami_schemas import topics as names
 
 pytestmark = pytest.mark.kafka

@@ -5,9 +5,8 @@ import pytest
 from ami.readings.v1 import meter_readings_pb2 as pb
 from ami_dlms.framing import wrapper
 from ami_kafka.loop import RawMessage
-from ami_normalize.errors import KeysUnreadable, MappingInvalid, SettingsInvalid
 from ami_normalize.pipeline import Context
-from ami_normalize.service import Processor, Settings, outputs
+from ami_normalize.stream.derived import outputs
 
 pytestmark = pytest.mark.unit
 
@@ -54,57 +53,3 @@ def test_what_is_no_reading_keeps_its_bytes_and_says_why(context, value, key, to
     assert (told["dlq.timestamp"], told["dlq.group"]) == (b"1709294400000", b"g")
     assert told["ami-source"] == b"ami.raw.v1/5/99"
     assert {"dlq.stage", "dlq.message", "dlq.decoder"} <= set(told)
-
-
-TITLE, KEY = "414d490000000001", "00" * 16
-
-
-def keyed(tmp_path, text, mode=0o600):
-    path = tmp_path / "keys.json"
-    path.write_text(text)
-    path.chmod(mode)
-    return path
-
-
-def test_changed_keys_are_taken_over_and_broken_ones_refused(tmp_path):
-    path = keyed(tmp_path, "{}")
-    processor = Processor(Settings("localhost:9", keys=path))
-    path.write_text(f'{{"{TITLE}": {{"guek": "{KEY}", "gak": null}}}}')
-    processor([])
-    assert len(processor._context.keys) == 1
-    path.write_text("{broken")
-    processor([])
-    assert len(processor._context.keys) == 1
-
-
-@pytest.mark.parametrize(
-    ("text", "mode", "sentence"),
-    [
-        ("{}", 0o640, "chmod 600"),
-        ("[]", 0o600, "not a JSON object"),
-        ("{", 0o600, "not JSON"),
-        ('{"12": {}}', 0o600, "no system title"),
-        (f'{{"{TITLE}": {{}}}}', 0o600, '"guek" is missing'),
-        (f'{{"{TITLE}": {{"guek": "ab"}}}}', 0o600, "32"),
-    ],
-)
-def test_an_unusable_key_file_is_one_sentence(tmp_path, text, mode, sentence):
-    with pytest.raises(KeysUnreadable, match=sentence):
-        Processor(Settings("localhost:9", keys=keyed(tmp_path, text, mode)))
-
-
-def test_missing_files_and_unknown_zones_are_one_sentence(tmp_path):
-    with pytest.raises(KeysUnreadable, match="cannot be read"):
-        Processor(Settings("localhost:9", keys=tmp_path / "none.json"))
-    with pytest.raises(MappingInvalid, match="cannot be read"):
-        Processor(Settings("localhost:9", mappings=(tmp_path / "none" / "none.json",)))
-    with pytest.raises(SettingsInvalid, match="no time zone"):
-        Processor(Settings("localhost:9", default_zone="Mars/Base"))
-
-
-def test_keys_never_show(tmp_path):
-    path = keyed(tmp_path, f'{{"{TITLE}": {{"guek": "{KEY}", "gak": "{KEY}"}}}}')
-    processor = Processor(Settings("localhost:9", keys=path))
-    found = processor._context.keys.find(bytes.fromhex(TITLE))
-    assert KEY not in repr(found)
-    assert KEY not in repr(processor._context)

@@ -1,0 +1,68 @@
+"""How a raw record ends, as records: topic, partition, key, headers; and `ami-source` in each of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from ami_kafka.loop import Output, RawMessage
+from ami_normalize.pipeline import (
+    Context,
+    EventsOutcome,
+    Outcome,
+    Parked,
+    RawRecord,
+    ReadingsOutcome,
+    Rejected,
+    normalize,
+)
+from ami_schemas import headers, topics
+
+
+def outputs(message: RawMessage, context: Context, group: str) -> Iterator[Output]:
+    """Yield the records that stand for a raw record: one at least."""
+    record = RawRecord(
+        topic=message.topic,
+        partition=message.partition,
+        offset=message.offset,
+        key=message.key,
+        value=message.value,
+        headers=dict(message.headers),
+        timestamp_ms=message.timestamp_ms,
+    )
+    made = [made for outcome in normalize(record, context) for made in _made(outcome, message, context, group)]
+    several = Counter(output.topic for output in made)
+    numbered: Counter[str] = Counter()
+    for output in made:
+        suffix = f"#{numbered[output.topic]}" if several[output.topic] > 1 else ""
+        numbered[output.topic] += 1
+        source = (headers.SOURCE, f"{record.source}{suffix}".encode())
+        yield output._replace(headers=[*output.headers, source])
+
+
+def _made(outcome: Outcome, message: RawMessage, context: Context, group: str) -> Iterator[Output]:
+    if isinstance(outcome, (ReadingsOutcome, EventsOutcome)):
+        topic = topics.READINGS if isinstance(outcome, ReadingsOutcome) else topics.EVENTS
+        key = outcome.meter_id.encode()
+        for derived in outcome.messages:
+            yield Output(topic, message.partition, key, derived.SerializeToString(), [])
+        return
+    topic = topics.DEAD_LETTERS if isinstance(outcome, Rejected) else topics.PARKED
+    found = [*message.headers, *_told(outcome, message, context, group)]
+    yield Output(topic, message.partition, message.key, message.value, found)
+
+
+def _told(outcome: Rejected | Parked, message: RawMessage, context: Context, group: str) -> Iterator[tuple[str, bytes]]:
+    """Yield the `dlq.*` headers: where the record stands, who says so, and why."""
+    for name, value in (
+        (headers.DLQ_TOPIC, message.topic),
+        (headers.DLQ_PARTITION, str(message.partition)),
+        (headers.DLQ_OFFSET, str(message.offset)),
+        (headers.DLQ_TIMESTAMP, str(message.timestamp_ms)),
+        (headers.DLQ_GROUP, group),
+        (headers.DLQ_STAGE, outcome.stage),
+        (headers.DLQ_REASON, outcome.reason.value),
+        (headers.DLQ_MESSAGE, outcome.message),
+        (headers.DLQ_DECODER, context.decoder_version),
+    ):
+        yield name, value.encode()

@@ -1,0 +1,92 @@
+"""What normalization depends on beside the record, in force now: keys, mappings, policies.
+
+Files are looked at between batches and once a second; what is broken is refused, and the old stays in force.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from structlog.typing import FilteringBoundLogger
+
+from ami_normalize.errors import KeysUnreadable, MappingInvalid
+from ami_normalize.instants import zone_of
+from ami_normalize.keys import KeyFile
+from ami_normalize.mapping.watched import MappingFiles
+from ami_normalize.pipeline import Context
+from ami_normalize.stream.settings import Settings
+
+_LOOK_EVERY_S = 1.0
+
+
+class Inputs:
+    """The context in force; `refresh` takes over what changed."""
+
+    def __init__(self, settings: Settings, log: FilteringBoundLogger) -> None:
+        """Read keys and dialects; raises NormalizeError."""
+        self._log = log
+        zone_of(settings.default_zone)
+        self._keys = KeyFile(settings.keys) if settings.keys else None
+        self._mappings = MappingFiles(settings.mappings)
+        self._changing = threading.Lock()
+        self.context = Context(
+            dialects=self._mappings.dialects,
+            unidentified=settings.unidentified,
+            default_zone=settings.default_zone,
+        )
+        if self._keys:
+            self.context = replace(self.context, keys=self._keys.ring)
+
+    @property
+    def missing_mappings(self) -> tuple[Path, ...]:
+        """The mappings that do not exist yet."""
+        return self._mappings.missing
+
+    def refresh(self) -> None:
+        """Take changed keys and mappings over; what is broken is refused, and the old stays in force."""
+        with self._changing:
+            self._refresh_keys()
+            self._refresh_mappings()
+
+    def _refresh_mappings(self) -> None:
+        try:
+            changed = self._mappings.refresh()
+        except MappingInvalid as error:
+            self._log.warning("mapping refused, the old one stays in force", error=f"{error}")
+            return
+        if changed:
+            self.context = replace(self.context, dialects=self._mappings.dialects)
+            self._log.info("mapping in force", mapping=self.context.mapping_hash)
+
+    def _refresh_keys(self) -> None:
+        if self._keys is None:
+            return
+        try:
+            changed = self._keys.refresh()
+        except KeysUnreadable as error:
+            self._log.warning("keys refused, the old ones stay in force", error=f"{error}")
+            return
+        if changed:
+            self.context = replace(self.context, keys=self._keys.ring)
+            self._log.info("keys read again", meters=len(self._keys.ring))
+
+    @contextmanager
+    def attended(self) -> Iterator[None]:
+        """Look after changed files also while no records arrive, so that whoever changed one is told at once."""
+        done = threading.Event()
+
+        def attend() -> None:
+            while not done.wait(_LOOK_EVERY_S):
+                self.refresh()
+
+        thread = threading.Thread(target=attend, name="changed-files", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            done.set()
+            thread.join()

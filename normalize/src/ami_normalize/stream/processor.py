@@ -1,0 +1,24 @@
+"""A batch of raw records to what is to be written for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from ami_kafka.loop import Output, RawMessage
+from ami_normalize.stream.derived import outputs
+from ami_normalize.stream.inputs import Inputs
+
+
+class Processor:
+    """Turns a batch of raw records into what is to be written."""
+
+    def __init__(self, inputs: Inputs, group: str) -> None:
+        """Process by what is in force in `inputs`; `group` stands in dead letters and parked records."""
+        self._inputs = inputs
+        self._group = group
+
+    def __call__(self, batch: Sequence[RawMessage]) -> Iterable[Output]:
+        """Return the outputs of a batch, in its order. Changed files take effect between batches."""
+        self._inputs.refresh()
+        context = self._inputs.context
+        return [output for message in batch for output in outputs(message, context, self._group)]

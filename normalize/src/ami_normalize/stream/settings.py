@@ -1,0 +1,28 @@
+"""How a normalizer runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Literal
+
+from ami_kafka.loop import BatchPolicy
+
+DEFAULT_GROUP: Final = "ami-normalize"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How a normalizer runs."""
+
+    bootstrap: str
+    group: str = DEFAULT_GROUP
+    keys: Path | None = None
+    """The key file; None: no keys, ciphered messages are parked."""
+    mappings: tuple[Path, ...] = ()
+    """The user's dialects, before the built-in ones; read again when they change, and when they come into being."""
+    unidentified: Literal["park", "accept"] = "park"
+    default_zone: str = "UTC"
+    instance_id: str | None = None
+    """Static membership: a name that stays with this process over restarts."""
+    batch: BatchPolicy = field(default_factory=BatchPolicy)
