@@ -68,12 +68,7 @@ def measure(name: str, messages: list[Message], options: Namespace) -> dict[str,
 
 def serialized(outcomes: Outcomes) -> list[bytes]:
     """Return the MeterReadings as they go to Kafka."""
-    return [
-        message.SerializeToString()
-        for outcome in outcomes
-        if isinstance(outcome, ReadingsOutcome)
-        for message in outcome.messages
-    ]
+    return [message for outcome in outcomes if isinstance(outcome, ReadingsOutcome) for message in outcome.messages]
 
 
 def kind(outcomes: Outcomes) -> str:

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from ami.readings.v1 import meter_readings_pb2 as pb
 from ami_dlms.apdu import DataNotification
 from ami_dlms.axdr import Data, Tag, structure
 from ami_normalize.dialects import Dialects
@@ -41,7 +42,7 @@ def read(tmp_path, dialect, *items, title=b"ABC00001"):
         "t", 0, 0, b"st-" + title.hex().encode(), DataNotification(1, NOON, structure(*items)).to_bytes(), HEADERS
     )
     (outcome, *_) = normalize(record, context)
-    return outcome.messages[0] if hasattr(outcome, "messages") else outcome.reason.value
+    return pb.MeterReadings.FromString(outcome.messages[0]) if hasattr(outcome, "messages") else outcome.reason.value
 
 
 def values(message):

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from ami.events.v1 import meter_events_pb2 as events_pb
 from ami.raw.v1 import exchange_pb2
 from ami.readings.v1 import meter_readings_pb2 as pb
 from ami_dlms import axdr
@@ -67,7 +68,7 @@ def one(outcomes, kind):
 
 
 def readings(outcomes):
-    (message,) = one(outcomes, ReadingsOutcome).messages
+    (message,) = map(pb.MeterReadings.FromString, one(outcomes, ReadingsOutcome).messages)
     return message
 
 
@@ -323,14 +324,14 @@ def test_an_incomplete_record_may_hold_a_whole_message_without_frames(context):
 
 def test_an_event_becomes_an_event(context):
     apdu = b"\xc2\x01\x0c" + NOON + b"\x00\x01" + bytes((0, 0, 97, 98, 0, 255)) + b"\x02\x06\x00\x00\x00\x10"
-    (message,) = one(normalize(record(apdu), context), EventsOutcome).messages
+    (message,) = map(events_pb.MeterEvents.FromString, one(normalize(record(apdu), context), EventsOutcome).messages)
     (event,) = message.events
     assert (event.kind, event.obis, event.code) == ("EVENT_NOTIFICATION", "0.0.97.98.0.255", 16)
 
 
 def test_an_event_of_a_manufacturers_own_attribute_names_it_by_its_octet(context):
     apdu = b"\xc2\x00\x00\x01" + bytes((0, 0, 97, 98, 0, 255)) + b"\xff\x06\x00\x00\x00\x10"
-    (message,) = one(normalize(record(apdu), context), EventsOutcome).messages
+    (message,) = map(events_pb.MeterEvents.FromString, one(normalize(record(apdu), context), EventsOutcome).messages)
     assert message.events[0].attribute == 0xFF
 
 

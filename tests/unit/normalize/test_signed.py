@@ -45,7 +45,7 @@ def outcome(apdu, of):
 
 def reading(end):
     assert isinstance(end, ReadingsOutcome), end
-    (message,) = end.messages
+    (message,) = map(pb.MeterReadings.FromString, end.messages)
     assert len(message.readings) == 1
     return message
 

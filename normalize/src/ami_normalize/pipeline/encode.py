@@ -47,8 +47,8 @@ def encode(interpreted: Interpreted, context: Context) -> Outcomes:
 
     A part without meter data is not mentioned where another part has some.
     """
-    readings: dict[str, list[pb.MeterReadings]] = {}
-    events: dict[str, list[events_pb.MeterEvents]] = {}
+    readings: dict[str, list[bytes]] = {}
+    events: dict[str, list[bytes]] = {}
     refusals: list[Refused] = []
     digest = hashlib.sha256(interpreted.origin.record.value).digest()
     for part in interpreted.parts:
@@ -63,9 +63,10 @@ def encode(interpreted: Interpreted, context: Context) -> Outcomes:
         provenance = _provenance(part, interpreted.origin, context, digest)
         if part.statement.readings or part.statement.blocks:
             message = _readings(part.statement, interpreted.origin, meter, provenance)
-            readings.setdefault(meter.id, []).extend(_split(message))
+            readings.setdefault(meter.id, []).extend(half.SerializeToString() for half in _split(message))
         if part.statement.events:
-            events.setdefault(meter.id, []).append(_events(part.statement, interpreted.origin, meter, provenance))
+            told = _events(part.statement, interpreted.origin, meter, provenance)
+            events.setdefault(meter.id, []).append(told.SerializeToString())
     return (
         *(ReadingsOutcome(meter, tuple(messages)) for meter, messages in readings.items()),
         *(EventsOutcome(meter, tuple(messages)) for meter, messages in events.items()),

@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
-from ami.events.v1 import meter_events_pb2 as events_pb
-from ami.readings.v1 import meter_readings_pb2 as readings_pb
 from ami_dlms.errors import DlmsError
 from ami_schemas.reasons import Reason
 
@@ -19,18 +17,18 @@ _REASONS = {reason.value: reason for reason in Reason}
 
 @dataclass(frozen=True, slots=True)
 class ReadingsOutcome:
-    """Readings and intervals."""
+    """Readings and intervals: serialized `ami.readings.v1.MeterReadings`."""
 
     meter_id: str
-    messages: tuple[readings_pb.MeterReadings, ...]
+    messages: tuple[bytes, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class EventsOutcome:
-    """Events."""
+    """Events: serialized `ami.events.v1.MeterEvents`."""
 
     meter_id: str
-    messages: tuple[events_pb.MeterEvents, ...]
+    messages: tuple[bytes, ...]
 
 
 @dataclass(frozen=True, slots=True)

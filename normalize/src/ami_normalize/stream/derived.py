@@ -45,7 +45,7 @@ def _made(outcome: Outcome, message: RawMessage, context: Context, group: str) -
         topic = topics.READINGS if isinstance(outcome, ReadingsOutcome) else topics.EVENTS
         key = outcome.meter_id.encode()
         for derived in outcome.messages:
-            yield Output(topic, message.partition, key, derived.SerializeToString(), [])
+            yield Output(topic, message.partition, key, derived, [])
         return
     topic = topics.DEAD_LETTERS if isinstance(outcome, Rejected) else topics.PARKED
     found = [*message.headers, *_told(outcome, message, context, group)]
