@@ -37,6 +37,9 @@ ATTEMPT: Final = "ami-attempt"
 RESOLVES: Final = "ami-resolves"
 OUTCOME: Final = "ami-outcome"
 
+FINGERPRINT: Final = "ami-fingerprint"
+"""Of the layout of a record parked MAPPING_MISSING: hex digits that all messages of one layout share."""
+
 DLQ_TOPIC: Final = "dlq.topic"
 DLQ_PARTITION: Final = "dlq.partition"
 DLQ_OFFSET: Final = "dlq.offset"

@@ -93,7 +93,10 @@ def _print_apdu(console: Console, apdu: Page, which: str, *, everything: bool) -
     if apdu.get("refused"):
         refused = apdu["refused"]
         console.print()
-        console.print(Text(f"{refused['stage']}: {refused['reason']}: {refused['message']}", style="bold yellow"))
+        told = Text(f"{refused['stage']}: {refused['reason']}: {refused['message']}", style="bold yellow")
+        if refused.get("fingerprint"):
+            told.append(f"; its fingerprint is {refused['fingerprint']}")
+        console.print(told)
     if apdu["readings"]:
         _print_values(console, apdu)
 

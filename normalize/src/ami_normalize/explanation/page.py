@@ -127,7 +127,8 @@ def _content(plain: bytes | None, annotation: Annotation | None = None, deviatio
 
 
 def _refusal(refused: Refused) -> Page:
-    return {"refused": {"reason": refused.reason.value, "stage": refused.stage, "message": refused.message}}
+    told = {"reason": refused.reason.value, "stage": refused.stage, "message": refused.message}
+    return {"refused": {**told, **({"fingerprint": refused.fingerprint} if refused.fingerprint else {})}}
 
 
 def _meaning(

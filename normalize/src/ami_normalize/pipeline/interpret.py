@@ -15,6 +15,7 @@ from ami_dlms.cosem.buffer import RowMalformed
 from ami_dlms.obis import format_obis
 from ami_normalize.dialects import NO_DIALECT, Dialect, Layout, Traits
 from ami_normalize.instants import Instant, from_octets
+from ami_normalize.learning.fingerprint import fingerprint
 from ami_normalize.model import VALUE_ATTRIBUTE, Block, Entry, Event, Reading, Statement
 from ami_normalize.numbers import Exact
 from ami_normalize.pipeline.answer import answer_entries
@@ -111,7 +112,12 @@ def _notified(notification: DataNotification, said: Said, context: Context) -> O
             return Objects(found.entries, notification.date_time, found.dialect, layout=found.layout)
     kind = Tag(body.tag).name.lower().replace("_", "-")
     size = f" of {len(body.value)}" if body.tag in {Tag.ARRAY, Tag.STRUCTURE} else ""
-    raise Refused(Reason.MAPPING_MISSING, STAGE, f"no layout is known for a body that is a {kind}{size}")
+    raise Refused(
+        Reason.MAPPING_MISSING,
+        STAGE,
+        f"no layout is known for a body that is a {kind}{size}",
+        fingerprint=fingerprint(notification.body),
+    )
 
 
 def _traits(entries: Sequence[Entry], title: bytes, deviation: str, count: int) -> Traits:

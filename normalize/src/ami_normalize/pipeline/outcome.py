@@ -47,6 +47,8 @@ class Parked:
     reason: Reason
     stage: str
     message: str
+    fingerprint: str = ""
+    """Of the layout, where it waits for a mapping."""
 
 
 Outcome = ReadingsOutcome | EventsOutcome | Rejected | Parked
@@ -57,10 +59,11 @@ Outcomes = tuple[Outcome, ...]
 class Refused(Exception):
     """A step cannot go on with a message. Never leaves the pipeline."""
 
-    def __init__(self, reason: Reason, stage: str, message: str) -> None:
+    def __init__(self, reason: Reason, stage: str, message: str, *, fingerprint: str = "") -> None:
         super().__init__(message)
         self.reason = reason
         self.stage = stage
+        self.fingerprint = fingerprint
         self.message = message.encode("utf-8")[:_MOST_MESSAGE].decode("utf-8", "ignore")
 
     @classmethod
@@ -70,8 +73,9 @@ class Refused(Exception):
 
     def outcome(self) -> Rejected | Parked:
         """Return where the record goes."""
-        kind = Rejected if self.reason.rejected else Parked
-        return kind(self.reason, self.stage, self.message)
+        if self.reason.rejected:
+            return Rejected(self.reason, self.stage, self.message)
+        return Parked(self.reason, self.stage, self.message, self.fingerprint)
 
 
 def each(step: Callable[[_In], _Out], parts: Iterable[_In | Refused]) -> Iterator[_Out | Refused]:

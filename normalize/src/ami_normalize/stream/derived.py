@@ -53,7 +53,7 @@ def _made(outcome: Outcome, message: RawMessage, context: Context, group: str) -
 
 
 def _told(outcome: Rejected | Parked, message: RawMessage, context: Context, group: str) -> Iterator[tuple[str, bytes]]:
-    """Yield the `dlq.*` headers: where the record stands, who says so, and why."""
+    """Yield the `dlq.*` headers: where the record stands, who says so, and why; and the fingerprint of its layout."""
     for name, value in (
         (headers.DLQ_TOPIC, message.topic),
         (headers.DLQ_PARTITION, str(message.partition)),
@@ -66,3 +66,5 @@ def _told(outcome: Rejected | Parked, message: RawMessage, context: Context, gro
         (headers.DLQ_DECODER, context.decoder_version),
     ):
         yield name, value.encode()
+    if isinstance(outcome, Parked) and outcome.fingerprint:
+        yield headers.FINGERPRINT, outcome.fingerprint.encode()
