@@ -2,6 +2,8 @@
 
 import re
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from ami_dlms.cosem.classes import CLASSES, Attribute, InterfaceClass
@@ -13,17 +15,40 @@ PROTO = DOCS.parent / "schemas" / "proto" / "ami" / "readings" / "v1" / "meter_r
 
 
 def reasons() -> str:
-    """The page of reason codes."""
+    """The list of reason codes."""
     page = ["# Reasons", "", "Why a raw record is not readings. Codes are stable: never renamed, never used again.", ""]
+    page += ["`ami dlq ls` and `ami parked ls` count what is there by reason; each code has a page.", ""]
     for title, disposition in (
         ("Rejected: dead letters (`ami.dlq.v1`)", Disposition.REJECTED),
         ("Parked: waiting for something (`ami.parked.v1`)", Disposition.PARKED),
     ):
-        page += [f"## {title}", ""]
+        page += [f"## {title}", "", "| reason | means |", "| --- | --- |"]
         for reason in Reason:
             if reason.disposition is disposition:
-                page += [f"### {reason.value}", "", f"**Means** {reason.meaning}.", "", f"**Do** {reason.remedy}.", ""]
+                page += [f"| [{reason.value}](reasons/{reason.value}.md) | {reason.meaning} |"]
+        page += [""]
     return "\n".join(page)
+
+
+def reason_page(one: Reason) -> str:
+    """The page of one reason code."""
+    verb, topic = ("dlq", "ami.dlq.v1") if one.rejected else ("parked", "ami.parked.v1")
+    where = "is a dead letter" if one.rejected else "waits"
+    return f"""# {one.value}
+
+**Means** {one.meaning}.
+
+**Do** {one.remedy}.
+
+**Where** The record {where} in `{topic}`, byte for byte as received; it is mostly the step `{one.stage}` of the
+[pipeline](../architecture.md) that finds it, and `dlq.message` then says for instance:
+
+> {one.example}
+
+**Look** `ami {verb} ls --reason {one.value}` lists the records, `ami {verb} show SOURCE` explains one octet by octet.
+
+All reasons: [reasons.md](../reasons.md).
+"""
 
 
 def quality() -> str:
@@ -83,7 +108,12 @@ def _span(since: int, until: int | None) -> str:
     return f"{since}" if since == until else f"{since} to {until}"
 
 
-PAGES = {"reasons.md": reasons, "quality.md": quality, "classes.md": classes}
+PAGES: dict[str, Callable[[], str]] = {
+    "reasons.md": reasons,
+    **{f"reasons/{one.value}.md": partial(reason_page, one) for one in Reason},
+    "quality.md": quality,
+    "classes.md": classes,
+}
 
 
 def main() -> int:
@@ -92,6 +122,7 @@ def main() -> int:
     for name, make in PAGES.items():
         page = DOCS / name
         if "--check" not in sys.argv:
+            page.parent.mkdir(exist_ok=True)
             page.write_text(make())
         elif not page.is_file() or page.read_text() != make():
             stale.append(name)
