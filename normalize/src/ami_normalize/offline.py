@@ -190,7 +190,7 @@ def _gather(understood: Interpreted, context: Context) -> _Gathered:
             found.refusals.append(part)
             continue
         try:
-            meter_id(understood.origin, part.plain.system_title, part.statement, context)
+            meter_id(understood.origin, part.plain.system_title, part.statement, part.meter, context)
         except Refused as refusal:
             found.refusals.append(refusal)
             continue

@@ -7,6 +7,7 @@ from typing import Literal
 
 from ami_normalize.dialects import Dialects
 from ami_normalize.keys import KeyRing
+from ami_normalize.meter import NO_METERS, Registry
 
 DECODER_VERSION = "0.1.0"
 """Changes with whatever can change an outcome."""
@@ -14,9 +15,10 @@ DECODER_VERSION = "0.1.0"
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """Keys, dialects and policies in force."""
+    """Keys, meters, dialects and policies in force."""
 
     keys: KeyRing = field(default_factory=KeyRing)
+    registry: Registry = NO_METERS
     dialects: Dialects = field(default_factory=Dialects.load)
     unidentified: Literal["park", "accept"] = "park"
     """What to do with a message whose meter nothing names: `accept` takes the peer's address for it (labs)."""

@@ -1,18 +1,19 @@
 """Step 3, decrypt: ciphered APDUs to plain ones, and a verdict on how far they were protected.
 
-The tag is verified before anything looks inside. A message less protected than the meter's keys imply is refused:
-with both keys it must carry a tag, with the encryption key alone it must be encrypted.
+The tag is verified before anything looks inside. A message less protected than its meter's must be is refused. Where
+the registry demands nothing, the meter's keys do: with both keys it must carry a tag, with the encryption key alone it
+must be encrypted.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ami_dlms import apdu as apdus
 from ami_dlms.apdu import GeneralCiphering, GeneralGloCiphering, GeneralSigning, ServiceCiphered
 from ami_dlms.errors import DlmsError, NeedKey, SignatureInvalid, TagMismatch
 from ami_dlms.security import Protection, unprotect, verify_apdu
-from ami_normalize.keys import MeterKeys
+from ami_normalize.meter import MeterFacts
 from ami_normalize.pipeline.context import Context
 from ami_normalize.pipeline.identify import Identified
 from ami_normalize.pipeline.outcome import Refused, each
@@ -70,7 +71,8 @@ def _open(octets: bytes, title: bytes | None, quality: tuple[Quality, ...], cont
         if plain.octets[0] not in _GENERAL and plain.octets[0] not in _SERVICES:
             break
         plain = _unlock(plain, context)
-    return _protected_enough(plain, context)
+    meter = context.registry.by_title(plain.system_title) if plain.system_title else None
+    return protected_enough(plain, meter, context)
 
 
 def _unlock(plain: Plain, context: Context) -> Plain:
@@ -140,18 +142,25 @@ def _verified(protection: Protection, *, verified: bool) -> Protection:
     return Protection.ENCRYPTED if protection.encrypted else Protection.NONE
 
 
-def _protected_enough(plain: Plain, context: Context) -> Plain:
-    keys = context.keys.find(plain.system_title)
-    if keys is None or Quality.UNVERIFIED_TAG in plain.quality or _satisfies(plain.protection, keys):
+def protected_enough(plain: Plain, meter: MeterFacts | None, context: Context) -> Plain:
+    """Return the message if it is protected as its meter's must be; raises Refused (DOWNGRADED)."""
+    required = _required(plain, meter, context)
+    if Quality.UNVERIFIED_TAG in plain.quality or _satisfies(plain.protection, required):
         return plain
     if context.lenient:
-        return Plain(
-            plain.octets, plain.system_title, plain.protection, plain.key_version, plain.guessed,
-            quality=(*plain.quality, Quality.UNVERIFIED_TAG),
-        )  # fmt: skip
-    implied = "authenticated" if keys.authenticated else "encrypted"
-    raise Refused(Reason.DOWNGRADED, STAGE, f"protection is {plain.protection.value}, the meter's keys imply {implied}")
+        return replace(plain, mismatched=False, quality=(*plain.quality, Quality.UNVERIFIED_TAG))
+    why = "its registry entry demands" if meter and meter.min_protection else "the meter's keys imply"
+    raise Refused(Reason.DOWNGRADED, STAGE, f"protection is {plain.protection.value}, {why} {required.value}")
 
 
-def _satisfies(protection: Protection, keys: MeterKeys) -> bool:
-    return protection.authenticated if keys.authenticated else protection.encrypted
+def _required(plain: Plain, meter: MeterFacts | None, context: Context) -> Protection:
+    if meter and meter.min_protection:
+        return meter.min_protection
+    keys = context.keys.find((meter and meter.system_title) or plain.system_title)
+    if keys is None:
+        return Protection.NONE
+    return Protection.AUTHENTICATED if keys.authenticated else Protection.ENCRYPTED
+
+
+def _satisfies(protection: Protection, required: Protection) -> bool:
+    return (protection.authenticated or not required.authenticated) and (protection.encrypted or not required.encrypted)

@@ -88,7 +88,7 @@ def _meter(part: Understood, origin: Identified, context: Context) -> pb.Meter:
     if not name and origin.exchange:
         name = origin.exchange.logical_device_name.decode("latin-1")
     return pb.Meter(
-        id=meter_id(origin, title, statement, context),
+        id=meter_id(origin, title, statement, part.meter, context),
         logical_device_name=name,
         manufacturer=_manufacturer(title, name),
         system_title=title,

@@ -1,12 +1,13 @@
 """Step 1, identify: what the record says about itself; and at the end, which meter it was.
 
-The registry will come first here. Until then: the system title (of the message, the header or the key), else the
-logical device name or serial in the payload, else the inventory id in the key. What a poll answers is the meter the
-inventory names, whatever object was asked for.
+A meter is named by its system title (of the message, the header or the key), else by the logical device name or serial
+in the payload, else by the inventory id in the key. What a poll answers is the meter the inventory names, whatever
+object was asked for. The registry knows who has such a name; where it does not, the name is the id.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
@@ -14,6 +15,7 @@ from google.protobuf.message import DecodeError
 
 from ami.raw.v1 import exchange_pb2
 from ami_dlms.framing import Framing
+from ami_normalize.meter import DEVICE_NAME, SERIAL_NAME, TITLE_NAME, MeterFacts, title_name, title_of
 from ami_normalize.model import Statement
 from ami_normalize.pipeline.context import Context
 from ami_normalize.pipeline.outcome import Refused
@@ -22,8 +24,7 @@ from ami_schemas import headers
 from ami_schemas.reasons import Reason
 
 STAGE = "identify"
-_TITLE_KEY, _PEER_KEY = "st-", "peer-"
-_TITLE_LENGTH = 8
+_PEER_KEY = "peer-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +55,7 @@ def identify(record: RawRecord, context: Context) -> Identified:
             f"the header {headers.FRAMING} names no framing: {text[headers.FRAMING][:40]}",
         ) from None
     key = (record.key or b"").decode("utf-8", "replace")
-    title = _title(text.get(headers.SYSTEM_TITLE, "")) or _title(
-        key.removeprefix(_TITLE_KEY), key.startswith(_TITLE_KEY)
-    )
+    title = title_of(f"{TITLE_NAME}{text.get(headers.SYSTEM_TITLE, '')}") or title_of(key)
     return Identified(
         record=record,
         framing=framing,
@@ -69,34 +68,67 @@ def identify(record: RawRecord, context: Context) -> Identified:
     )
 
 
-def meter_id(identified: Identified, system_title: bytes | None, statement: Statement, context: Context) -> str:
+def registered(
+    identified: Identified, system_title: bytes | None, logical_device_name: str, serial: str, context: Context
+) -> MeterFacts | None:
+    """Return what is registered of the meter of a message; the names are those that its payload states.
+
+    A message of one system title is never taken for another's, whatever name its payload claims.
+    """
+    registry = context.registry
+    if not len(registry):
+        return None
+    found = registry.by_title(system_title) if system_title else None
+    if found:
+        return found
+    for name in _names(identified, None, logical_device_name, serial):
+        found = registry.by_name(name)
+        if found and not (system_title and found.system_title):
+            return found
+    return None
+
+
+def meter_id(
+    identified: Identified,
+    system_title: bytes | None,
+    statement: Statement,
+    meter: MeterFacts | None,
+    context: Context,
+) -> str:
     """Name the meter of a message; raises Refused (UNIDENTIFIED_METER) where only an address is known."""
-    if system_title:
-        return f"{_TITLE_KEY}{system_title.hex()}"
-    key = identified.key
-    named = bool(key) and not key.startswith(_PEER_KEY)
-    if identified.polled:
-        if identified.exchange and identified.exchange.logical_device_name:
-            return f"ldn-{identified.exchange.logical_device_name.decode('latin-1')}"
-        if named:
-            return key
-    if statement.logical_device_name:
-        return f"ldn-{statement.logical_device_name}"
-    if statement.serial:
-        return f"sn-{statement.serial}"
-    if named or (key and context.unidentified == "accept"):
-        return key
+    if meter:
+        return meter.meter_id
+    for name in _names(identified, system_title, statement.logical_device_name, statement.serial):
+        return name
+    if identified.key and context.unidentified == "accept":
+        return identified.key
     raise Refused(
-        Reason.UNIDENTIFIED_METER, "interpret", f"nothing names the meter; it came from {key or 'an unknown address'}"
+        Reason.UNIDENTIFIED_METER,
+        "interpret",
+        f"nothing names the meter; it came from {identified.key or 'an unknown address'}",
     )
 
 
-def _title(text: str, applies: bool = True) -> bytes | None:  # noqa: FBT001, FBT002
-    try:
-        title = bytes.fromhex(text) if applies else b""
-    except ValueError:
-        return None
-    return title if len(title) == _TITLE_LENGTH else None
+def _names(identified: Identified, system_title: bytes | None, logical_device_name: str, serial: str) -> Iterator[str]:
+    """Yield the names that a message gives its meter, the surest first."""
+    if system_title:
+        yield title_name(system_title)
+    key = identified.key
+    named = bool(key) and not key.startswith(_PEER_KEY)
+    if identified.polled:
+        asked = identified.exchange.logical_device_name.decode("latin-1") if identified.exchange else ""
+        if asked:
+            yield f"{DEVICE_NAME}{asked}"
+        if named:
+            yield key
+        if asked or named:
+            return
+    if logical_device_name:
+        yield f"{DEVICE_NAME}{logical_device_name}"
+    if serial:
+        yield f"{SERIAL_NAME}{serial}"
+    if named:
+        yield key
 
 
 def _received(stated: str | None, timestamp_ms: int) -> datetime | None:

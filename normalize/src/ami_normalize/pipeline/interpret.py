@@ -16,13 +16,14 @@ from ami_dlms.obis import format_obis
 from ami_normalize.dialects import NO_DIALECT, Dialect, Layout, Traits
 from ami_normalize.instants import Instant, from_octets
 from ami_normalize.learning.fingerprint import fingerprint
+from ami_normalize.meter import MeterFacts
 from ami_normalize.model import VALUE_ATTRIBUTE, Block, Entry, Event, Reading, Statement
 from ami_normalize.numbers import Exact
 from ami_normalize.pipeline.answer import answer_entries
 from ami_normalize.pipeline.context import Context
 from ami_normalize.pipeline.decode import Answer, Decoded, Said
-from ami_normalize.pipeline.decrypt import Plain
-from ami_normalize.pipeline.identify import Identified
+from ami_normalize.pipeline.decrypt import Plain, protected_enough
+from ami_normalize.pipeline.identify import Identified, registered
 from ami_normalize.pipeline.outcome import Refused, each
 from ami_normalize.quality import Quality
 from ami_normalize.shapes import lists, objects, positional, profile, push_list
@@ -41,6 +42,8 @@ class Understood:
 
     plain: Plain
     statement: Statement
+    meter: MeterFacts | None = None
+    """What is registered of who said it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,8 @@ class Objects:
     buffers: Sequence[profile.Buffer] = ()
     layout: Layout | None = None
     """By which the objects of a positional list got their codes."""
+    meter: MeterFacts | None = None
+    """What is registered of their meter."""
 
 
 def interpret(decoded: Decoded, context: Context) -> Interpreted:
@@ -68,27 +73,45 @@ def interpret(decoded: Decoded, context: Context) -> Interpreted:
     origin = decoded.origin
 
     def understood(said: Said) -> Understood:
-        statement = _statement(said, origin, context)
-        quality = dict.fromkeys((*said.plain.quality, *said.quality))
-        return Understood(said.plain, statement.marked(*quality))
+        statement, meter = _statement(said, origin, context)
+        plain = protected_enough(said.plain, meter, context) if meter else said.plain
+        quality = dict.fromkeys((*plain.quality, *said.quality))
+        return Understood(plain, statement.marked(*quality), meter)
 
     return Interpreted(origin, tuple(each(understood, decoded.parts)))
 
 
-def _statement(said: Said, origin: Identified, context: Context) -> Statement:
+def _statement(said: Said, origin: Identified, context: Context) -> tuple[Statement, MeterFacts | None]:
     content = said.content
     if isinstance(content, Telegram):
-        return _telegram(content, context)
+        return _telegram(content, said, origin, context)
     if isinstance(content, EventNotification):
-        return _event(content, context)
-    return state(objects_of(said, content, origin, context), context)
+        return _event(content, said, origin, context)
+    found = objects_of(said, content, origin, context)
+    return state(found, context), found.meter
 
 
 def objects_of(said: Said, content: DataNotification | Answer, origin: Identified, context: Context) -> Objects:
-    """Return the objects that a notification or an answer holds, and whose dialect it speaks; raises Refused."""
-    if isinstance(content, DataNotification):
-        return _notified(content, said, context)
-    return _answer(content, said, origin, context)
+    """Return the objects that a notification or an answer holds, and whose they are; raises Refused."""
+    found = (
+        _notified(content, said, context)
+        if isinstance(content, DataNotification)
+        else _answer(content, said, origin, context)
+    )
+    if not len(context.registry):
+        return found
+    texts = {found.dialect.code(entry.obis): objects.text(entry.data) or "" for entry in found.entries}
+    name, serial = (
+        next((text for code in codes if (text := texts.get(code, "").strip())), "")
+        for codes in ((objects.LOGICAL_DEVICE_NAME,), objects.SERIALS)
+    )
+    return replace(found, meter=registered(origin, said.plain.system_title, name, serial, context))
+
+
+def _zone(meter: MeterFacts | None, dialect: Dialect, context: Context) -> tuple[str, bool]:
+    """Return the zone of a meter's clock, and whether it is known to be this meter's."""
+    known = (meter.zone if meter else "") or dialect.zone
+    return known or context.default_zone, bool(known)
 
 
 # --- notifications
@@ -180,10 +203,10 @@ def state(found: Objects, context: Context) -> Statement:
     Of a dialect whose nulls are absent objects, those have no reading.
     """
     dialect = found.dialect
-    zone = dialect.zone or context.default_zone
+    zone, configured = _zone(found.meter, dialect, context)
 
     def place(instant: Instant, later: bool) -> Instant:  # noqa: FBT001
-        return instant.placed(zone, later=later, configured=bool(dialect.zone))
+        return instant.placed(zone, later=later, configured=configured)
 
     header = from_octets(found.header_time, inverted=dialect.deviation_inverted)
     entries = valued_entries(found)
@@ -247,28 +270,42 @@ def _text(readings: Sequence[Reading], codes: Sequence[str]) -> str:
 # --- telegrams and events
 
 
-def _telegram(telegram: Telegram, context: Context) -> Statement:
-    placed = [
-        replace(reading, at=reading.at.placed(context.default_zone) if reading.at else None)
-        for reading in telegram.readings
-    ]
-    readings = _numbered(placed)
-    return Statement(
-        readings=readings,
-        meter_time=telegram.time.placed(context.default_zone) if telegram.time else None,
-        logical_device_name=_text(readings, (objects.LOGICAL_DEVICE_NAME,)),
-        serial=_text(readings, ("0.0.96.1.1.255", "0.0.96.1.0.255")),
+_TELEGRAM_SERIALS = ("0.0.96.1.1.255", "0.0.96.1.0.255")
+
+
+def _telegram(
+    telegram: Telegram, said: Said, origin: Identified, context: Context
+) -> tuple[Statement, MeterFacts | None]:
+    name, serial = _text(telegram.readings, (objects.LOGICAL_DEVICE_NAME,)), _text(telegram.readings, _TELEGRAM_SERIALS)
+    meter = registered(origin, said.plain.system_title, name, serial, context)
+    zone, configured = _zone(meter, NO_DIALECT, context)
+
+    def placed(at: Instant | None) -> Instant | None:
+        return at.placed(zone, configured=configured) if at else None
+
+    statement = Statement(
+        readings=_numbered([replace(reading, at=placed(reading.at)) for reading in telegram.readings]),
+        meter_time=placed(telegram.time),
+        logical_device_name=name,
+        serial=serial,
         dialect="dsmr-p1",
     )
+    return statement, meter
 
 
-def _event(notification: EventNotification, context: Context) -> Statement:
-    at = from_octets(notification.time or b"")
-    at = at.placed(context.default_zone) if at else None
+def _event(
+    notification: EventNotification, said: Said, origin: Identified, context: Context
+) -> tuple[Statement, MeterFacts | None]:
     obis = format_obis(notification.obis)
     entry = Entry(obis, notification.value, None, notification.attribute, notification.class_id)
-    reading = objects.reading(entry, at, NO_DIALECT)
+    reading = objects.reading(entry, None, NO_DIALECT)
     value = reading.value
+    names = (reading,) if reading.attribute == VALUE_ATTRIBUTE else ()
+    name, serial = _text(names, (objects.LOGICAL_DEVICE_NAME,)), _text(names, objects.SERIALS)
+    meter = registered(origin, said.plain.system_title, name, serial, context)
+    zone, configured = _zone(meter, NO_DIALECT, context)
+    at = from_octets(notification.time or b"")
+    at = at.placed(zone, configured=configured) if at else None
     event = Event(
         kind="EVENT_NOTIFICATION",
         obis=obis,
@@ -278,10 +315,5 @@ def _event(notification: EventNotification, context: Context) -> Statement:
         text=value if isinstance(value, str) else "",
         octets=value if isinstance(value, bytes) else b"",
     )
-    names = (reading,) if reading.attribute == VALUE_ATTRIBUTE else ()
-    return Statement(
-        events=(event,),
-        meter_time=at,
-        logical_device_name=_text(names, (objects.LOGICAL_DEVICE_NAME,)),
-        serial=_text(names, objects.SERIALS),
-    )
+    statement = Statement(events=(event,), meter_time=at, logical_device_name=name, serial=serial)
+    return statement, meter

@@ -1,0 +1,155 @@
+"""What is registered of a meter, and how a meter is found: frozen facts that the pure pipeline reads.
+
+A meter has names, in the form that an unregistered meter's id has: `st-<system title in hex>`,
+`ldn-<logical device name>`, `sn-<serial>`, or the inventory id alone. Aliases are names it had before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+from ami_dlms.security import Protection
+from ami_normalize.shapes.profile import Column
+
+TITLE_NAME: Final = "st-"
+DEVICE_NAME: Final = "ldn-"
+SERIAL_NAME: Final = "sn-"
+_TITLE_LENGTH: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the connection of a meter can carry; None where nobody has registered it."""
+
+    fuse_a: float | None = None
+    """Rated current of the main fuse, in ampere."""
+    ct_primary_a: float | None = None
+    """Primary current of the current transformers, in ampere."""
+    phases: int | None = None
+    nominal_v: float | None = None
+    """Nominal voltage between phase and neutral, in volt."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileFacts:
+    """What a profile of the meter captures (Blue Book, class 7), where messages do not say it."""
+
+    columns: tuple[Column, ...]
+    """The capture objects in the order of the columns, with the scaler and unit of each where known."""
+    period_s: int = 0
+    """Capture period in seconds; 0 is not known, or driven by events."""
+
+
+NO_LIMITS: Final = Limits()
+
+
+@dataclass(frozen=True, slots=True)
+class MeterFacts:
+    """What is registered of a meter. Empty texts and None are not registered."""
+
+    meter_id: str
+    aliases: tuple[str, ...] = ()
+    """Names under which its readings appeared before."""
+    system_title: bytes = b""
+    logical_device_name: str = ""
+    serial: str = ""
+    inventory_id: str = ""
+    """What agents call it: the key of raw records where no system title is known."""
+    group: str = ""
+    utility: str = ""
+    zone: str = ""
+    """IANA zone of its clock, where that states local time without deviation."""
+    dialect: str = ""
+    """The name of the dialect it speaks, where nothing in its messages tells."""
+    min_protection: Protection | None = None
+    """The least protection of an acceptable message; None: what its keys imply."""
+    limits: Limits = NO_LIMITS
+    profiles: Mapping[str, ProfileFacts] = field(default_factory=dict, hash=False)
+    """By the OBIS code of the profile, `A.B.C.D.E.F`."""
+    revision: int = 0
+    """The highest promoted revision of its readings."""
+
+    def names(self) -> Iterator[str]:
+        """Yield every name that means this meter, its id first."""
+        yield self.meter_id
+        if self.system_title:
+            yield title_name(self.system_title)
+        if self.logical_device_name:
+            yield f"{DEVICE_NAME}{self.logical_device_name}"
+        if self.serial:
+            yield f"{SERIAL_NAME}{self.serial}"
+        if self.inventory_id:
+            yield self.inventory_id
+        yield from self.aliases
+
+    def titles(self) -> Iterator[bytes]:
+        """Yield every system title that means this meter."""
+        for name in dict.fromkeys(self.names()):
+            title = title_of(name)
+            if title is not None:
+                yield title
+
+
+class Registry(Protocol):
+    """Finds meters. An instance never changes: what is registered later is another instance."""
+
+    def __len__(self) -> int:
+        """Return how many meters are registered."""
+        ...
+
+    def by_title(self, system_title: bytes) -> MeterFacts | None:
+        """Return the meter that a system title (8 octets) means."""
+        ...
+
+    def by_name(self, name: str) -> MeterFacts | None:
+        """Return the meter that a name means, in the form of `MeterFacts.names`."""
+        ...
+
+
+class Meters:
+    """The simple Registry: facts in memory, of which the first that claims a name has it."""
+
+    def __init__(self, facts: Iterable[MeterFacts] = ()) -> None:
+        """Hold `facts`."""
+        self._names: dict[str, MeterFacts] = {}
+        self._titles: dict[bytes, MeterFacts] = {}
+        self._count = 0
+        for meter in facts:
+            self._count += 1
+            for name in meter.names():
+                self._names.setdefault(name, meter)
+            for title in meter.titles():
+                self._titles.setdefault(title, meter)
+
+    def __len__(self) -> int:
+        return self._count
+
+    def by_title(self, system_title: bytes) -> MeterFacts | None:
+        """Return the meter of a system title."""
+        return self._titles.get(system_title)
+
+    def by_name(self, name: str) -> MeterFacts | None:
+        """Return the meter of a name."""
+        return self._names.get(name)
+
+
+NO_METERS: Final[Registry] = Meters()
+"""Nothing is registered."""
+
+
+def title_name(system_title: bytes) -> str:
+    """Return the name that a system title is."""
+    return f"{TITLE_NAME}{system_title.hex()}"
+
+
+def title_of(name: str) -> bytes | None:
+    """Return the system title that a name is, None if it is another kind of name."""
+    if not name.startswith(TITLE_NAME):
+        return None
+    try:
+        title = bytes.fromhex(name.removeprefix(TITLE_NAME))
+    except ValueError:
+        return None
+    return title if len(title) == _TITLE_LENGTH else None
