@@ -5,6 +5,7 @@ import json
 import re
 from collections import Counter
 from decimal import Decimal, InvalidOperation
+from typing import NamedTuple
 
 import pytest
 
@@ -17,7 +18,44 @@ CODE = re.compile(r"(\d+)[-.](\d+|x)[:.](\d+)\.(\d+)\.(\d+)(?:[.*](\d+))?")
 WHOLE_CODE = re.compile(CODE.pattern + r"$")
 CLOCK = ("1", "0", "0")
 PREFIXES = {"kWh": ("Wh", 3), "kW": ("W", 3), "kvarh": ("varh", 3), "kvar": ("var", 3)}
-THRESHOLD = 0.97
+THRESHOLD = 0.98
+
+STATED = 602
+"""Fields with an OBIS for which a source states a value."""
+HELD = 601
+"""Those held here: without the four of the suspect vector, with three that a source states to be null."""
+
+
+class Reason(NamedTuple):
+    """Why a field does not come out under the OBIS that is stated, and the C.D.E the same value does come out under."""
+
+    why: str
+    said_under: tuple[str, str, str] | None
+
+
+GIAI = Reason("the crosswalk has the code of other makers; this meter names its number 1.1.0.0.5.255", ("0", "0", "5"))
+REASONS = {
+    **{
+        (f"amshan-kamstrup-{name}", "meter_id"): GIAI
+        for name in (
+            "no_list_1_three_phase",
+            "no_list_2_single_phase",
+            "no_list_2_three_phase",
+            "no_list_1_single_phase_real_sample",
+            "no_list_2_single_phase_real_sample",
+            "se_list_real_sample",
+        )
+    },
+    ("dlmsparser-hdlc-kamstrup-omnipower", "0.0.0.0.0.0"): Reason(
+        "the source's parser has no code for a text that stands alone; it is the OBIS list version", ("0", "2", "129")
+    ),
+    ("dlmsparser-hdlc-landis-gyr-e450", "0.0.0.0.0.0"): Reason(
+        "the source's parser has no code for a date-time that stands alone; it is the clock's", CLOCK
+    ),
+    ("dlmsparser-raw-egd-example", "0.2.25.9.0.255"): Reason(
+        "the source states an empty text; the message has attribute 1 of the object, its logical name", None
+    ),
+}
 
 
 def groups(text):
@@ -86,26 +124,38 @@ def found(field, answer):
     )
 
 
-def test_stated_fields_come_out_right(corpus, corpus_dir, capsys):
+@pytest.fixture(scope="module")
+def names(corpus_dir):
+    """OBIS by the sources' own names of fields."""
     crosswalk = json.loads((corpus_dir / "field_map.json").read_text())
-    names = {name: code for source, table in crosswalk.items() if source != "note" for name, code in table.items()}
+    return {name: code for source, table in crosswalk.items() if source != "note" for name, code in table.items()}
+
+
+def test_stated_fields_come_out_right(corpus, names, capsys):
     context = Context(lenient=True)
-    right, stated, wrong = Counter(), Counter(), []
+    right, held, wrong, values = Counter(), Counter(), {}, 0
     for vector in corpus:
-        if vector.get("expected_suspect"):
-            continue
         answer = decode_line(vector, context)
         for field in stated_fields(vector, names):
-            stated[vector["manufacturer"]] += 1
+            values += field[2] is not None
+            if vector.get("expected_suspect"):
+                continue
+            held[vector["manufacturer"]] += 1
             if found(field, answer):
                 right[vector["manufacturer"]] += 1
             else:
-                wrong.append((vector["id"], field[0], field[2]))
+                wrong[vector["id"], field[0]] = field, answer
     with capsys.disabled():
         print("\n  manufacturer            stated  right")
-        for manufacturer, count in sorted(stated.items()):
+        for manufacturer, count in sorted(held.items()):
             print(f"  {manufacturer:22} {count:7} {right[manufacturer]:6}")
-        print(f"  {'all':22} {stated.total():7} {right.total():6}  {right.total() / stated.total():.1%}")
-        for identity, name, value in wrong:
-            print(f"    {identity}: {name} = {value}")
-    assert right.total() / stated.total() >= THRESHOLD
+        print(f"  {'all':22} {held.total():7} {right.total():6}  {right.total() / held.total():.1%}")
+        for identity, name in wrong:
+            reason = REASONS.get((identity, name))
+            print(f"    {identity}: {name}: {reason.why if reason else 'no reason is written'}")
+    assert (values, held.total()) == (STATED, HELD)
+    assert right.total() / held.total() >= THRESHOLD
+    assert set(wrong) == set(REASONS)
+    for key, (field, answer) in wrong.items():
+        code = REASONS[key].said_under
+        assert code is None or found((field[0], {code}, *field[2:]), answer), f"{key} is not said under {code} either"

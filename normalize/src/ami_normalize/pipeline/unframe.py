@@ -77,7 +77,7 @@ def _link_only(octets: bytes) -> bool:
             frame = hdlc.decode(octets[at:end])
         except ReceivedError:
             return False
-        if frame.is_information or frame.is_unnumbered_information:
+        if frame.information and (frame.is_information or frame.is_unnumbered_information):
             return False
         found += 1
         at = octets.find(_FLAG, end - 1)  # one flag may end a frame and begin the next
