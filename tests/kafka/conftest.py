@@ -68,12 +68,13 @@ class Copier:
 
 
 class Space:
-    """Topics `raw`, `out` and `ledger` under a name of their own."""
+    """Topics `raw`, `out`, `marks` and `ledger` under a name of their own."""
 
     def __init__(self, bootstrap):
         self.bootstrap = bootstrap
         self.name = f"t-{uuid.uuid4().hex[:8]}"
         self.raw, self.out, self.ledger = (f"{self.name}.{suffix}" for suffix in ("raw", "out", "ledger"))
+        self.marks = f"{self.name}.marks"
         self.group = f"{self.name}.group"
         self.copiers = []
         topics.apply(
@@ -81,6 +82,7 @@ class Space:
             [
                 topics.TopicSpec(self.raw, PARTITIONS, {}),
                 topics.TopicSpec(self.out, PARTITIONS, {"max.message.bytes": "100000"}),
+                topics.TopicSpec(self.marks, PARTITIONS, {}),
                 topics.TopicSpec(self.ledger, PARTITIONS, {"cleanup.policy": "compact"}),
             ],
         )
@@ -99,11 +101,10 @@ class Space:
         self.copiers.append(copier)
         return copier
 
-    def sources(self):
-        """Count each `ami-source` that a reader of committed records sees in out, as of now."""
+    def committed(self, topic):
+        """Give the records that a reader of committed ones sees, as of now, each partition's in order."""
         consumer = clients.consumer(self.bootstrap, f"{self.name}.check", enable_partition_eof=True)
-        seen = Counter()
-        consumer.assign([TopicPartition(self.out, number, OFFSET_BEGINNING) for number in range(PARTITIONS)])
+        consumer.assign([TopicPartition(topic, number, OFFSET_BEGINNING) for number in range(PARTITIONS)])
         open_ends = set(range(PARTITIONS))
         try:
             while open_ends:
@@ -111,10 +112,22 @@ class Space:
                     if message.error() is not None:
                         open_ends.discard(message.partition())
                         continue
-                    seen[dict(message.headers())["ami-source"].decode()] += 1
+                    yield message
         finally:
             consumer.close()
-        return seen
+
+    def sources(self):
+        """Count each `ami-source` in out."""
+        return Counter(dict(message.headers())["ami-source"].decode() for message in self.committed(self.out))
+
+    def remembered(self):
+        """Give what the copiers remembered: the numbers they gave in each partition, in order, and their marks."""
+        numbers, marks = ({partition: [] for partition in range(PARTITIONS)} for _ in range(2))
+        for message in self.committed(self.out):
+            numbers[message.partition()].append(int(dict(message.headers())["number"]))
+        for message in self.committed(self.marks):
+            marks[message.partition()].append(int(message.value()))
+        return numbers, marks
 
     def await_copied(self, count, seconds=90):
         """Wait until as many distinct sources are seen, then give the counts."""

@@ -16,22 +16,55 @@ from ami_kafka.loop import BatchPolicy, Output, TransactionalLoop
 from ami_kafka.transaction import Writer
 
 
-def copy(name):
-    """Give a processor that writes each record to the output topic, naming its source."""
+class Copy:
+    """Writes each record to the output topic, naming its source and its number among those of its partition.
 
-    def process(batch):
-        return [
-            Output(
-                f"{name}.out",
-                message.partition,
-                message.key,
-                message.value,
-                [("ami-source", f"{message.partition}/{message.offset}".encode())],
-            )
-            for message in batch
-        ]
+    It remembers in the ledger how many it wrote, and what is due: a mark in a topic of its own for each full hundred.
+    """
 
-    return process
+    def __init__(self, name):
+        self.name = name
+        self.state = {}
+        self.provisional = {}
+
+    def restore(self, partition, records):
+        for record in records:
+            assert record.key == b"copied"
+            self.state[partition] = json.loads(record.value)
+
+    def release(self, partitions):
+        self.provisional.clear()
+        for partition in partitions:
+            self.state.pop(partition, None)
+
+    def committed(self):
+        self.state |= self.provisional
+        self.provisional.clear()
+
+    def aborted(self):
+        self.provisional.clear()
+
+    def known(self, partition):
+        return self.provisional.get(partition) or self.state.get(partition) or [0, 0]
+
+    def remember(self, partition, state):
+        self.provisional[partition] = state
+        return Output(f"{self.name}.ledger", partition, b"copied", json.dumps(state).encode(), [])
+
+    def __call__(self, batch):
+        for message in batch:
+            copied, marks = self.known(message.partition)
+            source = f"{message.partition}/{message.offset}".encode()
+            headers = [("ami-source", source), ("number", str(copied).encode())]
+            yield Output(f"{self.name}.out", message.partition, message.key, message.value, headers)
+            yield self.remember(message.partition, [copied + 1, marks])
+
+    def due(self, partitions):
+        for partition in partitions:
+            copied, marks = self.known(partition)
+            if copied >= 100 * (marks + 1):
+                yield Output(f"{self.name}.marks", partition, None, str(marks).encode(), [])
+                yield self.remember(partition, [copied, marks + 1])
 
 
 def hit_oneself(number, step, after):
@@ -78,7 +111,7 @@ def main():
         group=f"{arguments.name}.group",
         source=f"{arguments.name}.raw",
         ledger=f"{arguments.name}.ledger",
-        process=copy(arguments.name),
+        processor=Copy(arguments.name),
         instance_id=arguments.instance,
         batch=BatchPolicy(records=arguments.records, age_s=0.1),
         on_event=tell,

@@ -4,6 +4,7 @@ import signal
 
 import pytest
 
+PARTITIONS = 4
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]
 
 
@@ -12,7 +13,16 @@ def once(seen, count):
     assert {source: times for source, times in seen.items() if times != 1} == {}
 
 
-def test_killed_three_times_in_mid_stream(space):
+def remembered(space, count, wait_until):
+    """Each copier knew what its predecessors had committed, and nothing else: no number is missing, none came twice."""
+    each = count // PARTITIONS
+    wait_until(lambda: sum(map(len, space.remembered()[1].values())) >= PARTITIONS * (each // 100), 60, *space.copiers)
+    numbers, marks = space.remembered()
+    assert numbers == {partition: list(range(each)) for partition in range(PARTITIONS)}
+    assert marks == {partition: list(range(each // 100)) for partition in range(PARTITIONS)}
+
+
+def test_killed_three_times_in_mid_stream(space, wait_until):
     """Before the offsets are handed in, before the commit, and after it."""
     count = 12_000
     space.fill(count)
@@ -23,6 +33,7 @@ def test_killed_three_times_in_mid_stream(space):
         assert len(space.sources()) < count
     last = space.copier()
     once(space.await_copied(count), count)
+    remembered(space, count, wait_until)
     assert last.finish() == 0
 
 
@@ -54,6 +65,7 @@ def test_a_zombie_commits_nothing_twice(space, step, wait_until):
     wait_until(lambda: zombie.kinds()["aborted"] + zombie.kinds()["rebuilt"] > 0, 60, zombie)
     space.fill(400)
     once(space.await_copied(count + 400), count + 400)
+    remembered(space, count + 400, wait_until)
     assert heir.finish() == 0
     assert zombie.finish() == 0
 
@@ -65,5 +77,6 @@ def test_three_started_together_share_the_work(space, wait_until):
     wait_until(lambda: all(copier.kinds()["assigned"] for copier in copiers), 60, *copiers)
     space.fill(4000)
     once(space.await_copied(count + 4000), count + 4000)
+    remembered(space, count + 4000, wait_until)
     assert [copier.finish() for copier in copiers] == [0, 0, 0]
     once(space.sources(), count + 4000)

@@ -10,7 +10,8 @@ from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource
 from ami_kafka import clients, topics
 from ami_kafka.check import metadata
 from ami_kafka.errors import KafkaUnavailable, OffsetVanished, TopicDiffers, TopicMissing
-from ami_kafka.loop import BatchPolicy, EventKind, Output, ProcessorHeld, TransactionalLoop
+from ami_kafka.loop import BatchPolicy, EventKind, Output, ProcessorHeld, Stateless, TransactionalLoop
+from ami_kafka.transaction import Aborted, Writer
 
 pytestmark = pytest.mark.kafka
 
@@ -20,7 +21,7 @@ def copy(space, message):
     return Output(space.out, message.partition, message.key, message.value, [("ami-source", source)])
 
 
-def run(space, *, until, process=None, events=None, **more):
+def run(space, *, until, process=None, processor=None, events=None, **more):
     """Run a loop until so many records are committed by it, or for ever if it raises."""
     stop = threading.Event()
     committed = [0]
@@ -33,19 +34,23 @@ def run(space, *, until, process=None, events=None, **more):
             if committed[0] >= until:
                 stop.set()
 
-    loop = TransactionalLoop(
+    processor = processor or Stateless(process or (lambda batch: [copy(space, message) for message in batch]))
+    run_with(space, processor, on_event, stop, **more)
+
+
+def run_with(space, processor, on_event, stop, **more):
+    TransactionalLoop(
         bootstrap=space.bootstrap,
         group=space.group,
         source=space.raw,
         ledger=space.ledger,
-        process=process or (lambda batch: [copy(space, message) for message in batch]),
+        processor=processor,
         on_event=on_event,
         batch=more.pop("batch", BatchPolicy(records=300, age_s=0.1)),
         session_timeout_ms=6000,
         transaction_timeout_ms=5000,
         **more,
-    )
-    loop.run(stop)
+    ).run(stop)
 
 
 def kinds(events):
@@ -244,14 +249,7 @@ def test_an_idle_loop_opens_no_transaction(space):
         if event.kind is EventKind.ASSIGNED:
             threading.Timer(1.0, stop.set).start()
 
-    TransactionalLoop(
-        bootstrap=space.bootstrap,
-        group=space.group,
-        source=space.raw,
-        ledger=space.ledger,
-        process=lambda batch: [],
-        on_event=on_event,
-    ).run(stop)
+    run_with(space, Stateless(lambda batch: []), on_event, stop)
     assert events[0] is EventKind.STARTED
     assert events[-1] is EventKind.STOPPED
     assert space.ends(space.ledger) == {0: 0, 1: 0, 2: 0, 3: 0}
@@ -269,3 +267,82 @@ def test_a_full_producer_queue_is_waited_for(space, monkeypatch):
     seen = space.sources()
     assert len(seen) == 1000
     assert set(seen.values()) == {1}
+
+
+class Recorder(Stateless):
+    """Copies, gives two records that are due once, and writes down all it is told."""
+
+    def __init__(self, space, told):
+        super().__init__(lambda batch: [copy(space, message) for message in batch])
+        self.space = space
+        self.told = told
+        self.asked = False
+
+    def due(self, partitions):
+        if self.asked or not partitions:
+            return []
+        self.asked = True
+        return [Output(self.space.marks, partition, None, b"due", []) for partition in (1, 3)]
+
+    def restore(self, partition, records):
+        self.told.append(("restore", partition, list(records)))
+
+    def release(self, partitions):
+        self.told.append(("release", sorted(partitions)))
+
+    def committed(self):
+        self.told.append("committed")
+
+    def aborted(self):
+        self.told.append("aborted")
+
+
+def test_what_is_due_is_written_while_idle_with_the_offsets_of_its_partitions(space):
+    stop, told, events = threading.Event(), [], []
+
+    def on_event(event):
+        events.append(event)
+        if event.kind is EventKind.COMMITTED:
+            stop.set()
+
+    run_with(space, Recorder(space, told), on_event, stop)
+    assert sorted(message.partition() for message in space.committed(space.marks)) == [1, 3]
+    (event,) = [event for event in events if event.kind is EventKind.COMMITTED]
+    assert (event.fields["records"], event.fields["outputs"], event.fields["next"]) == (0, 2, {1: 0, 3: 0})
+    assert {message.partition() for message in space.committed(space.ledger)} == {1, 3}
+    assert told == ["committed", ("release", [0, 1, 2, 3])]
+
+
+def test_what_the_ledger_keeps_is_handed_over_when_partitions_come(space):
+    producer = clients.producer(space.bootstrap)
+    for value in (b"old", b"new"):
+        producer.produce(space.ledger, value, b"kept", 2)
+    producer.produce(space.ledger, None, b"given-up", 2)
+    producer.produce(space.ledger, b"x", b"progress/other/topic/2", 2)
+    producer.flush()
+    space.fill(4)
+    told = []
+    run(space, until=4, processor=Recorder(space, told))
+    restored = [record for each in told if each[0] == "restore" for record in each[2]]
+    assert restored == [(b"kept", b"old"), (b"kept", b"new"), (b"given-up", None)]
+    assert [each[1] for each in told if each[0] == "restore"] == [2]
+    assert told.index("committed") > 0
+
+
+def test_an_aborted_transaction_is_told_before_its_batch_comes_again(space, monkeypatch):
+    space.fill(40)
+    original, calls = Writer._flush, []
+
+    def flush(self):
+        calls.append(1)
+        if len(calls) == 1:
+            raise Aborted("flush", "as this test wants it")
+        original(self)
+
+    monkeypatch.setattr(Writer, "_flush", flush)
+    told = []
+    run(space, until=40, processor=Recorder(space, told))
+    outcomes = [each for each in told if isinstance(each, str)]
+    assert outcomes[0] == "aborted"
+    assert set(outcomes[1:]) == {"committed"}
+    assert set(space.sources().values()) == {1}

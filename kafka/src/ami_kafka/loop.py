@@ -3,7 +3,8 @@
 What the processor gives for a batch, the offsets of the group and the progress in the ledger are one transaction.
 Whatever happens to a process or a broker, a reader of committed records sees the result of each record once.
 
-- `progress`: where a partition starts, and why the ledger says so;
+- `processor`: what runs in the loop, and what it may remember;
+- `progress`, `starts`: where a partition starts, and why the ledger says so;
 - `session`: one pair of clients, its batches and its partitions;
 - `transaction`: one transaction; `triage`: what follows from an error;
 - here: clients that cannot go on are thrown away and made anew, and only what a person must resolve ends the loop.
@@ -21,18 +22,22 @@ from ami_kafka.check import metadata
 from ami_kafka.errors import TopicDiffers, TopicMissing
 from ami_kafka.events import EventKind, LoopEvent
 from ami_kafka.oversize import Replace
-from ami_kafka.records import Output, RawMessage
+from ami_kafka.processor import Processor, ProcessorHeld, Stateless
+from ami_kafka.records import LedgerRecord, Output, RawMessage
 from ami_kafka.session import Session
-from ami_kafka.settings import LoopSettings, Process, ProcessorHeld
+from ami_kafka.settings import LoopSettings
 from ami_kafka.transaction import Rebuild
 
 __all__ = [
     "BatchPolicy",
     "EventKind",
+    "LedgerRecord",
     "LoopEvent",
     "Output",
+    "Processor",
     "ProcessorHeld",
     "RawMessage",
+    "Stateless",
     "TransactionalLoop",
 ]
 
@@ -49,7 +54,7 @@ class TransactionalLoop:
         group: str,
         source: str,
         ledger: str,
-        process: Process,
+        processor: Processor,
         instance_id: str | None = None,
         batch: BatchPolicy | None = None,
         on_event: Callable[[LoopEvent], None] = lambda _event: None,
@@ -59,18 +64,17 @@ class TransactionalLoop:
     ) -> None:
         """Describe the loop; nothing happens yet.
 
-        `process` gets records, each partition's in order, and gives records to write. It may be called again with the
-        same records, raises `ProcessorHeld` (or an `OSError`) when it lacks something, and any other error of it ends
-        the loop with nothing consumed. `instance_id` names this process among its group for ever: a restart takes its
-        partitions back at once, and two processes must never share one. `oversize` gives what to write instead of a
-        record that is too large for its topic. `on_event` is called in the loop's thread.
+        `processor` gets records and gives records to write; see `ami_kafka.processor` for all it is told. An error of
+        it ends the loop with nothing consumed. `instance_id` names this process among its group for ever: a restart
+        takes its partitions back at once, and two processes must never share one. `oversize` gives what to write
+        instead of a record that is too large for its topic. `on_event` is called in the loop's thread.
         """
         self._settings = LoopSettings(
             bootstrap=bootstrap,
             group=group,
             source=source,
             ledger=ledger,
-            process=process,
+            processor=processor,
             on_event=on_event,
             instance_id=instance_id,
             batch=batch or BatchPolicy(),

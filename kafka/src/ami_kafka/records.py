@@ -28,3 +28,11 @@ class Output(NamedTuple):
     key: bytes | None
     value: bytes | None
     headers: list[tuple[str, bytes]]
+
+
+class LedgerRecord(NamedTuple):
+    """A record of the ledger that a processor keeps there."""
+
+    key: bytes
+    value: bytes | None
+    """None: the key is given up."""

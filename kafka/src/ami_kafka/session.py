@@ -14,13 +14,14 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from ami_kafka import clients
 from ami_kafka.assignment import Assignment, WentBack, following
 from ami_kafka.check import check
-from ami_kafka.errors import InstanceReplaced, NotAuthorized, OffsetVanished
+from ami_kafka.errors import InstanceReplaced, NotAuthorized
 from ami_kafka.events import EventKind, LoopEvent
-from ami_kafka.offsets import Bounds, bounds
 from ami_kafka.oversize import fit
-from ami_kafka.progress import Ledger, decide, encode, ledger_key
+from ami_kafka.processor import ProcessorHeld
+from ami_kafka.progress import encode, ledger_key
 from ami_kafka.records import Output, RawMessage
-from ami_kafka.settings import LoopSettings, ProcessorHeld
+from ami_kafka.settings import LoopSettings
+from ami_kafka.starts import Starts
 from ami_kafka.topics import limits
 from ami_kafka.transaction import Aborted, Rebuild, Writer
 from ami_kafka.triage import Verdict, is_member, triage
@@ -58,8 +59,7 @@ class Session:
             heartbeat_interval_ms=min(2000, settings.session_timeout_ms // 4),
             **static,
         )
-        self._ledger = Ledger(settings.bootstrap, ledger=settings.ledger, group=settings.group, source=settings.source)
-        self._admin = clients.admin(settings.bootstrap)
+        self._starts = Starts(settings, stop, self._tell)
 
     def run(self) -> None:
         """Work until asked to stop. Raises `Rebuild`, or an error that nobody but a person can resolve."""
@@ -71,9 +71,7 @@ class Session:
         )
         try:
             while not self._stop.is_set():
-                batch = self._gather()
-                if batch:
-                    self._commit(batch)
+                self._commit(self._gather())
         except Rebuild as rebuild:
             self._escalate(rebuild.verdict, rebuild.reason)
             raise
@@ -85,10 +83,13 @@ class Session:
             raise Rebuild("consume", str(error)) from None
 
     def close(self) -> None:
-        """Leave the group and let both clients go."""
+        """Leave the group and let both clients go; what the processor remembers is restored when partitions come."""
         self._writer.close()
         with contextlib.suppress(KafkaException, RuntimeError):
             self._consumer.close()
+        left = list(self._assignment.committed)
+        if left:
+            self._settings.processor.release(left)
 
     # Reading
 
@@ -144,44 +145,54 @@ class Session:
     # Writing
 
     def _commit(self, batch: list[RawMessage]) -> None:
-        """Process a batch and commit it, or make it come again."""
+        """Process a batch and what is due beside it and commit both, or make the batch come again."""
         begun = time.monotonic()
         membership = self._consumer.consumer_group_metadata()
-        if not is_member(membership):
-            raise Rebuild("offsets", "the group has put us out")
-        after = following(batch)
+        processor = self._settings.processor
         try:
-            records = list(self._complete(self._settings.process(batch), after))
+            records = list(self._fitting(processor(batch))) if batch else []
+            due = list(self._fitting(processor.due(self._assignment.committed.keys())))
         except (ProcessorHeld, OSError) as error:
+            processor.aborted()
             self._again(batch, EventKind.HELD, f"nothing is consumed until this is over: {error}", error=str(error))
             return
+        if not batch and not due:
+            return
+        if not is_member(membership):
+            raise Rebuild("offsets", "the group has put us out")
+        after = {output.partition: self._assignment.committed[output.partition] for output in due} | following(batch)
         try:
-            written = self._writer.write(
-                records,
+            self._writer.write(
+                [*records, *due, *self._progress(after)],
                 [TopicPartition(self._settings.source, number, offset) for number, offset in after.items()],
                 membership,
             )
         except Aborted as aborted:
+            processor.aborted()
             for topic, length in aborted.too_large.items():
                 self._limits[topic] = min(self._limit(topic), length)
             self._again(
                 batch, EventKind.ABORTED, f"the batch comes again: {aborted}", step=aborted.step, error=aborted.reason
             )
             return
+        processor.committed()
         self._trouble = 0
         self._assignment.commit(after)
         self._tell(
             EventKind.COMMITTED,
             f"{len(batch)} records",
             records=len(batch),
-            outputs=written - len(after),
+            outputs=len(records) + len(due),
             seconds=time.monotonic() - begun,
             next=after,
         )
 
-    def _complete(self, outputs: Iterable[Output], after: dict[int, int]) -> Iterator[Output]:
-        """Add the progress of each partition to what the processor gave, and see that everything fits."""
-        yield from fit(outputs, self._limit, self._settings.oversize, self._on_oversize)
+    def _fitting(self, outputs: Iterable[Output]) -> Iterator[Output]:
+        """See that everything fits its topic."""
+        return fit(outputs, self._limit, self._settings.oversize, self._on_oversize)
+
+    def _progress(self, after: dict[int, int]) -> Iterator[Output]:
+        """Yield the progress of each partition."""
         settings = self._settings
         for number, offset in after.items():
             key = ledger_key(settings.group, settings.source, number)
@@ -208,7 +219,7 @@ class Session:
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         numbers = [where.partition for where in partitions]
-        starts = self._starts(consumer, numbers) if numbers else {}
+        starts = self._starts.find(consumer, numbers) if numbers else {}
         consumer.incremental_assign(
             [TopicPartition(self._settings.source, number, offset) for number, offset in starts.items()]
         )
@@ -226,59 +237,9 @@ class Session:
         numbers = [where.partition for where in partitions]
         self._assignment.remove(numbers)
         if numbers:
+            self._settings.processor.release(numbers)
             how = "were taken" if lost else "go to another"
             self._tell(EventKind.REVOKED, f"partitions {numbers} {how}", partitions=numbers, lost=lost)
-
-    def _starts(self, consumer: Consumer, numbers: list[int]) -> dict[int, int]:
-        """Find where to start each partition: the ledger first of all. Raises `OffsetVanished`."""
-        ledger = self._read_ledger(numbers)
-        group = self._group_offsets(consumer, numbers)
-        existing = bounds(self._admin, self._settings.source, numbers)
-        starts = {}
-        for number in numbers:
-            start = decide(ledger.get(number), group.get(number), existing[number].low)
-            if start.differs:
-                told = f"the ledger says {ledger.get(number)}, the group's offset {group.get(number)}"
-                self._tell(
-                    EventKind.PROGRESS_DIFFERS,
-                    f"partition {number}: {told}; starting at {start.offset}",
-                    partition=number,
-                    ledger=ledger.get(number),
-                    group=group.get(number),
-                )
-            starts[number] = start.offset
-            self._must_exist(number, start.offset, existing[number])
-        return starts
-
-    def _read_ledger(self, numbers: list[int]) -> dict[int, int]:
-        def waiting(partitions: list[int]) -> None:
-            self._tell(
-                EventKind.WAITING,
-                f"waiting for open transactions to end in the ledger's partitions {partitions}",
-                partitions=partitions,
-            )
-
-        try:
-            return self._ledger.read(numbers, self._stop, waiting)
-        except TimeoutError as error:
-            raise Rebuild("ledger", str(error)) from None
-
-    def _group_offsets(self, consumer: Consumer, numbers: list[int]) -> dict[int, int]:
-        found = consumer.committed([TopicPartition(self._settings.source, number) for number in numbers], timeout=30.0)
-        for where in found:
-            if where.error is not None:
-                raise KafkaException(where.error)
-        return {where.partition: where.offset for where in found if where.offset >= 0}
-
-    def _must_exist(self, number: int, offset: int, existing: Bounds) -> None:
-        if existing.low <= offset <= existing.high:
-            return
-        raise OffsetVanished(
-            f"offset {offset} of {self._settings.source}/{number}, the next to read for {self._settings.group}, "
-            f"does not exist: Kafka holds {existing.low} up to {existing.high}",
-            "retention took records, or the topic was made anew; recover them from the archive, "
-            "or accept the loss by starting under another group",
-        )
 
     # Trouble
 
@@ -305,10 +266,7 @@ class Session:
         if verdict is Verdict.MISSING:
             check(settings.bootstrap, topics=[settings.source, settings.ledger])
         if verdict is Verdict.VANISHED:
-            committed = self._assignment.committed
-            existing = bounds(self._admin, settings.source, sorted(committed))
-            for number, offset in committed.items():
-                self._must_exist(number, offset, existing[number])
+            self._starts.must_exist(self._assignment.committed)
 
     def _on_client_error(self, error: KafkaError) -> None:
         """Hear what a client says about its connections; faults that matter come as errors of the calls as well."""

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from typing import NamedTuple
 
 from ami_kafka import clients
 from ami_kafka.batch import BatchPolicy
 from ami_kafka.events import LoopEvent
 from ami_kafka.oversize import Replace
-from ami_kafka.records import Output, RawMessage
-
-Process = Callable[[Sequence[RawMessage]], Iterable[Output]]
-"""Turns a batch into what is to be written; called again with the same records after an abort."""
-
-
-class ProcessorHeld(Exception):
-    """Raised by a processor that lacks something outside Kafka (a key store, a disk): nothing is consumed meanwhile."""
+from ami_kafka.processor import Processor
 
 
 class LoopSettings(NamedTuple):
@@ -26,7 +19,7 @@ class LoopSettings(NamedTuple):
     group: str
     source: str
     ledger: str
-    process: Process
+    processor: Processor
     on_event: Callable[[LoopEvent], None]
     instance_id: str | None = None
     batch: BatchPolicy = BatchPolicy()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
-from ami_kafka.loop import Output, RawMessage
+from ami_kafka.loop import LedgerRecord, Output, RawMessage
 from ami_normalize.stream.derived import outputs
 from ami_normalize.stream.inputs import Inputs
 
@@ -22,3 +22,19 @@ class Processor:
         self._inputs.refresh()
         context = self._inputs.context
         return [output for message in batch for output in outputs(message, context, self._group)]
+
+    def due(self, partitions: Collection[int]) -> Iterable[Output]:  # noqa: ARG002
+        """Return nothing: all that is written comes from raw records."""
+        return ()
+
+    def restore(self, partition: int, records: Sequence[LedgerRecord]) -> None:
+        """Keep nothing."""
+
+    def release(self, partitions: Collection[int]) -> None:
+        """Forget nothing."""
+
+    def committed(self) -> None:
+        """Do nothing."""
+
+    def aborted(self) -> None:
+        """Do nothing."""

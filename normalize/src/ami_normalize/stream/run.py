@@ -35,7 +35,7 @@ def run(
         group=settings.group,
         source=topics.RAW,
         ledger=topics.LEDGER,
-        process=Processor(inputs, settings.group),
+        processor=Processor(inputs, settings.group),
         instance_id=settings.instance_id,
         batch=settings.batch,
         on_event=on_event,
