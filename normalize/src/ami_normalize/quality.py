@@ -22,3 +22,8 @@ class Quality(str, Enum):
     UNIT_UNKNOWN = "UNIT_UNKNOWN"
     TRUNCATED = "TRUNCATED"
     """The list of values ends early: read only because asked to be lenient, so never on Kafka."""
+    POWER_IMPLAUSIBLE = "POWER_IMPLAUSIBLE"
+    LIMIT_EXCEEDED = "LIMIT_EXCEEDED"
+    TIME_IMPOSSIBLE = "TIME_IMPOSSIBLE"
+    COUNTER_AT_END = "COUNTER_AT_END"
+    MANUFACTURER_SPECIFIC = "MANUFACTURER_SPECIFIC"

@@ -56,7 +56,12 @@ _QUANTITIES: Final = {
 
 _PHASES: Final = ((0, ""), (128, " L1"), (64, " L2"), (32, " L3"))
 
+_OWN_RATES: Final = 128
+"""Value group E from here on is the manufacturer's own."""
+
 _COUNT: Final = frozenset({0, 255})
+_COUNTERS: Final = frozenset({1, 9})
+"""accumulationBehaviour of the ReadingType: bulk quantity, and summation."""
 _NO_UNIT: Final[frozenset[int]] = frozenset()
 
 
@@ -220,7 +225,7 @@ def _supply(c: int, d: int, e: int) -> tuple[str, ReadingType, frozenset[int]] |
 @lru_cache(maxsize=4096)
 def _lookup(a: int, c: int, d: int, e: int) -> tuple[str, ReadingType | None, frozenset[int]] | None:
     found = _OTHERS.get((a, c, d, e))
-    if found is None and a == 1 and 1 <= c <= 80:
+    if found is None and a == 1 and 1 <= c <= 80 and e < _OWN_RATES:
         found = _demand(c, d, e) or _supply(c, d, e)
     return found
 
@@ -242,6 +247,16 @@ def meaning(obis: str) -> Meaning | None:
     if f != 255:
         return Meaning(f"{description} (billing period {f})", "", units)
     return Meaning(description, str(reading_type) if reading_type else "", units)
+
+
+@lru_cache(maxsize=4096)
+def counts_up(obis: str) -> bool:
+    """Tell whether a code is a counter: an energy, a volume or a number of events since the meter was made."""
+    a, c, d, e, _ = _groups(obis)
+    found = _lookup(a, c, d, e)
+    if found is not None and found[1] is not None:
+        return found[1].accumulation in _COUNTERS
+    return (a, c, d, e) == (0, 24, 2, 1)
 
 
 @lru_cache(maxsize=4096)

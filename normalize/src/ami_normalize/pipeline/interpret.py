@@ -13,10 +13,11 @@ from ami_dlms.apdu import DataNotification, EventNotification
 from ami_dlms.axdr import Data, Tag
 from ami_dlms.cosem.buffer import RowMalformed
 from ami_dlms.obis import format_obis
+from ami_normalize import plausibility
 from ami_normalize.dialects import NO_DIALECT, Dialect, Layout, Traits
 from ami_normalize.instants import Instant, from_octets
 from ami_normalize.learning.fingerprint import fingerprint
-from ami_normalize.meter import MeterFacts
+from ami_normalize.meter import NO_LIMITS, MeterFacts
 from ami_normalize.model import VALUE_ATTRIBUTE, Block, Entry, Event, Reading, Statement
 from ami_normalize.numbers import Exact
 from ami_normalize.pipeline.answer import answer_entries
@@ -76,7 +77,9 @@ def interpret(decoded: Decoded, context: Context) -> Interpreted:
         statement, meter = _statement(said, origin, context)
         plain = protected_enough(said.plain, meter, context) if meter else said.plain
         quality = dict.fromkeys((*plain.quality, *said.quality))
-        return Understood(plain, statement.marked(*quality), meter)
+        limits = meter.limits if meter else NO_LIMITS
+        statement = plausibility.marked(statement, origin.received, plausibility.bounds(limits)).marked(*quality)
+        return Understood(plain, statement, meter)
 
     return Interpreted(origin, tuple(each(understood, decoded.parts)))
 

@@ -10,7 +10,7 @@ from ami_normalize.model import Entry, Reading, ScalerUnit
 from ami_normalize.numbers import Exact, Value, real
 from ami_normalize.quality import Quality
 from ami_schemas import units
-from ami_schemas.meanings import meaning
+from ami_schemas.meanings import counts_up, meaning
 
 CLOCK = "0.0.1.0.0.255"
 LOGICAL_DEVICE_NAME = "0.0.42.0.0.255"
@@ -19,6 +19,15 @@ SERIALS = ("0.0.96.1.0.255", "0.0.96.1.1.255", "1.1.0.0.5.255")
 LIST_VERSION = "1.1.0.2.129.255"
 
 INTEGERS = frozenset({Tag.INT8, Tag.INT16, Tag.INT32, Tag.INT64, Tag.UINT8, Tag.UINT16, Tag.UINT32, Tag.UINT64})
+_LARGEST: dict[int, int] = {
+    Tag.INT16: 0x7FFF,
+    Tag.INT32: 0x7FFF_FFFF,
+    Tag.INT64: 0x7FFF_FFFF_FFFF_FFFF,
+    Tag.UINT16: 0xFFFF,
+    Tag.UINT32: 0xFFFF_FFFF,
+    Tag.UINT64: 0xFFFF_FFFF_FFFF_FFFF,
+}
+"""Of the types a counter may have."""
 _CODES = frozenset({Tag.ENUM, Tag.BCD})
 _FLOATS = frozenset({Tag.FLOAT32, Tag.FLOAT64})
 _STRINGS = frozenset({Tag.OCTET_STRING, Tag.VISIBLE_STRING, Tag.UTF8_STRING})
@@ -140,6 +149,8 @@ def _quality(entry: Entry, value: Value, scaler_unit: ScalerUnit | None, *, nume
     found: list[Quality] = []
     if value is None:
         found.append(Quality.NO_VALUE)
+    elif _LARGEST.get(entry.data.tag) == entry.data.value and counts_up(entry.obis):
+        found.append(Quality.COUNTER_AT_END)
     known = meaning(entry.obis)
     if scaler_unit is None:
         counts = known is not None and known.units and known.units <= {units.NOT_STATED, units.UNITLESS}

@@ -21,12 +21,14 @@ from ami_normalize.numbers import Exact, Value, parse_decimal
 from ami_normalize.quality import Quality
 from ami_normalize.shapes import objects
 from ami_schemas import units
-from ami_schemas.meanings import meaning
+from ami_schemas.meanings import counts_up, meaning
 
 _LINE = re.compile(r"(\d{1,3}-\d{1,3}:\d{1,3}\.\d{1,3}\.\d{1,3}(?:[*.]\d{1,3})?)((?:\([^()]*\))+)")
 _GROUP = re.compile(r"\(([^()]*)\)")
 _TIME = re.compile(r"(\d{12})([WS]?)")
 _PREFIXES = {"k": 3, "M": 6}
+_FEWEST_DIGITS = 5
+"""Of a counter that is printed with leading zeros."""
 _MOST_LINES = 1000
 _HEX_NAMES = re.compile(r"0\.\d+\.(?:42\.0\.0|96\.1\.\d+|96\.13\.\d+)\.\d+")
 """Codes whose value is text written in hex."""
@@ -108,7 +110,10 @@ def _reading(obis: str, groups: list[str]) -> Reading | None:
         code, power = _unit(unit)
         if exact is not None and code is not None:
             scale = exact.scale + power
-            return Reading(obis, Exact(exact.mantissa, scale), code, at=at)
+            ended = counts_up(obis) and number.count("9") >= _FEWEST_DIGITS and not number.strip("9.")
+            return Reading(
+                obis, Exact(exact.mantissa, scale), code, at=at, quality=(Quality.COUNTER_AT_END,) if ended else ()
+            )
         return Reading(obis, text, units.NOT_STATED, at=at)
     exact = parse_decimal(text) if _COUNTS.fullmatch(obis) else None
     if exact is not None:

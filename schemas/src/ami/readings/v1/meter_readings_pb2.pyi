@@ -33,6 +33,11 @@ class Quality(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     QUALITY_UNIT_CONTRADICTS_OBIS: _ClassVar[Quality]
     QUALITY_UNIT_UNKNOWN: _ClassVar[Quality]
     QUALITY_TRUNCATED: _ClassVar[Quality]
+    QUALITY_POWER_IMPLAUSIBLE: _ClassVar[Quality]
+    QUALITY_LIMIT_EXCEEDED: _ClassVar[Quality]
+    QUALITY_TIME_IMPOSSIBLE: _ClassVar[Quality]
+    QUALITY_COUNTER_AT_END: _ClassVar[Quality]
+    QUALITY_MANUFACTURER_SPECIFIC: _ClassVar[Quality]
 
 class Protection(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -62,6 +67,11 @@ QUALITY_UNVERIFIED_TAG: Quality
 QUALITY_UNIT_CONTRADICTS_OBIS: Quality
 QUALITY_UNIT_UNKNOWN: Quality
 QUALITY_TRUNCATED: Quality
+QUALITY_POWER_IMPLAUSIBLE: Quality
+QUALITY_LIMIT_EXCEEDED: Quality
+QUALITY_TIME_IMPOSSIBLE: Quality
+QUALITY_COUNTER_AT_END: Quality
+QUALITY_MANUFACTURER_SPECIFIC: Quality
 PROTECTION_UNSPECIFIED: Protection
 PROTECTION_NONE: Protection
 PROTECTION_ENCRYPTED: Protection
