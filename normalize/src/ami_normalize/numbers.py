@@ -7,6 +7,8 @@ import struct
 from decimal import Decimal
 from typing import NamedTuple
 
+from ami_schemas.decimals import plain, shortest
+
 _FLOAT32 = struct.Struct(">f")
 _FLOAT32_DIGITS = 9  # enough for every float32
 
@@ -19,11 +21,7 @@ class Exact(NamedTuple):
 
     def __str__(self) -> str:
         """Return the decimal with all zeros of its scale: 2301 * 10^-1 is `230.1`, 100 * 10^1 is `1000`."""
-        if self.scale >= 0:
-            return str(self.mantissa * 10**self.scale)
-        digits = str(abs(self.mantissa)).rjust(1 - self.scale, "0")
-        sign = "-" if self.mantissa < 0 else ""
-        return f"{sign}{digits[: self.scale]}.{digits[self.scale :]}"
+        return plain(self.mantissa, self.scale)
 
 
 class Real(NamedTuple):
@@ -33,8 +31,7 @@ class Real(NamedTuple):
 
     def __str__(self) -> str:
         """Return the shortest decimal that names the double, without exponent."""
-        text = format(Decimal(repr(self.value)), "f")
-        return text.rstrip("0").rstrip(".") if "." in text else text
+        return shortest(self.value)
 
 
 Value = Exact | Real | str | bytes | bool | None

@@ -1,50 +1,11 @@
-"""Values come out exactly, with the zeros their scale states."""
-
-from decimal import Decimal
+"""A message becomes rows: one a value, each at its instant."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from ami.readings.v1 import meter_readings_pb2 as pb
-from ami_cli.view.readings import count_values, decimal, from_us, instant, real, rows
+from ami_cli.view.readings import count_values, from_us, instant, rows
 
 pytestmark = pytest.mark.unit
-
-
-@pytest.mark.parametrize(
-    ("mantissa", "scale", "text"),
-    [
-        (280, 0, "280"),
-        (2280, -1, "228.0"),
-        (-5, -3, "-0.005"),
-        (12, 3, "12000"),
-        (0, -2, "0.00"),
-        (18446744073709551615, 0, "18446744073709551615"),
-    ],
-)
-def test_decimals_keep_the_zeros_of_their_scale(mantissa, scale, text):
-    assert decimal(mantissa, scale) == text
-
-
-@given(st.integers(-(1 << 80), 1 << 80), st.integers(-30, 30))
-def test_decimals_are_exact(mantissa, scale):
-    text = decimal(mantissa, scale)
-
-    assert "e" not in text.lower()
-    assert Decimal(text) == Decimal(f"{mantissa}E{scale}")
-
-
-@pytest.mark.parametrize(
-    ("value", "text"), [(230.5, "230.5"), (1e22, "10000000000000000000000"), (3.0, "3"), (1e-7, "0.0000001")]
-)
-def test_floats_are_shortest_decimals(value, text):
-    assert real(value) == text
-
-
-@given(st.floats(allow_nan=False, allow_infinity=False))
-def test_floats_read_back_as_themselves(value):
-    assert float(real(value)) == value
 
 
 def test_rows_are_single_values_and_intervals_with_their_ends():

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
-from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
 from ami.readings.v1 import meter_readings_pb2 as pb
-from ami_schemas import meanings, units
+from ami_schemas import json_form, meanings, units
 
 _PROTECTIONS: Final[dict[int, str]] = {
     pb.PROTECTION_NONE: "none",
@@ -58,7 +57,7 @@ def rows(message: pb.MeterReadings) -> Iterator[Row]:
             message.meter.id,
             reading.obis,
             reading.profile_obis,
-            reading_value(reading),
+            json_form.value(reading),
             units.symbol(reading.unit),
             from_us(reading.measured_at_us),
             tuple(map(quality_name, reading.quality)),
@@ -66,16 +65,15 @@ def rows(message: pb.MeterReadings) -> Iterator[Row]:
         )
     for block in message.interval_blocks:
         flagged = {entry.index: tuple(map(quality_name, entry.quality)) for entry in block.quality}
-        for index, value in enumerate(block_values(block)):
-            quality = flagged.get(index, ())
+        for index, value in enumerate(json_form.values(block)):
             yield Row(
                 message.meter.id,
                 block.obis,
                 block.profile_obis,
-                None if {"MISSING", "NO_VALUE"} & set(quality) else value,
+                value,
                 units.symbol(block.unit),
                 from_us(block.first_interval_end_us + index * block.period_s * 1_000_000),
-                quality,
+                flagged.get(index, ()),
                 protection,
             )
 
@@ -85,43 +83,6 @@ def count_values(message: pb.MeterReadings) -> int:
     return len(message.readings) + sum(
         len(block.mantissas) or len(block.reals) or len(block.texts) for block in message.interval_blocks
     )
-
-
-def reading_value(reading: pb.Reading) -> str | None:
-    """Return a single value as a decimal string or text, None where it has none."""
-    kind = reading.WhichOneof("value")
-    if kind == "mantissa":
-        return decimal(reading.mantissa, reading.scale)
-    if kind == "big_mantissa":
-        return decimal(int.from_bytes(reading.big_mantissa, "big", signed=True), reading.scale)
-    if kind == "real":
-        return real(reading.real)
-    if kind == "text":
-        return reading.text
-    if kind == "octets":
-        return reading.octets.hex()
-    if kind == "boolean":
-        return "true" if reading.boolean else "false"
-    return None
-
-
-def block_values(block: pb.IntervalBlock) -> list[str]:
-    """Return the values of a block as strings, one an interval."""
-    if block.mantissas:
-        return [decimal(mantissa, block.scale) for mantissa in block.mantissas]
-    if block.reals:
-        return [real(value) for value in block.reals]
-    return list(block.texts)
-
-
-def decimal(mantissa: int, scale: int) -> str:
-    """Return mantissa * 10^scale exactly, keeping the zeros that the scale states."""
-    return format(Decimal(mantissa).scaleb(scale), "f")
-
-
-def real(value: float) -> str:
-    """Return the shortest decimal that names this double."""
-    return format(Decimal(repr(value)), "f").removesuffix(".0")
 
 
 def from_us(microseconds: int) -> datetime:
