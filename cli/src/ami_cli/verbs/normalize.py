@@ -36,6 +36,15 @@ def normalize(
         str, typer.Option(metavar="ZONE", help="IANA zone of meters that state local time without offset.")
     ] = "UTC",
     group: Annotated[str | None, typer.Option(help="Consumer group. Identical normalizers share one.")] = None,
+    breaker_share: Annotated[
+        float,
+        typer.Option(
+            metavar="SHARE",
+            min=0.0,
+            help="Stop the line when the messages of this share of the meters cannot be opened any more; 2: never.",
+        ),
+    ] = 0.2,
+    breaker_meters: Annotated[int, typer.Option(metavar="N", min=1, help="… and at least so many distinct ones.")] = 10,
     instance_id: Annotated[
         str | None, typer.Option(help="A name of this process that stays over restarts (static membership).")
     ] = None,
@@ -47,6 +56,7 @@ def normalize(
     from ami_cli.logs import LoopLog, stderr_logger
     from ami_kafka.check import check
     from ami_normalize.mapping.watched import DEFAULT_MAPPING
+    from ami_normalize.stream.breaker import BreakerPolicy
     from ami_normalize.stream.inputs import Inputs
     from ami_normalize.stream.run import run
     from ami_normalize.stream.settings import DEFAULT_GROUP, Settings
@@ -61,6 +71,7 @@ def normalize(
         unidentified=unidentified,
         default_zone=default_zone,
         instance_id=instance_id,
+        breaker=BreakerPolicy(share=breaker_share, meters=breaker_meters),
     )
     Inputs(settings, log)  # refuses keys, mappings and zones that cannot be used, before Kafka is asked
     needed = (topics.RAW, topics.READINGS, topics.EVENTS, topics.DEAD_LETTERS, topics.PARKED, topics.LEDGER)

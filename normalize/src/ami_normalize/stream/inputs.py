@@ -17,6 +17,7 @@ from ami_normalize.errors import KeysUnreadable, MappingInvalid
 from ami_normalize.instants import zone_of
 from ami_normalize.keys import KeyFile
 from ami_normalize.mapping.watched import MappingFiles
+from ami_normalize.meter import title_of
 from ami_normalize.pipeline import Context
 from ami_normalize.stream.settings import Settings
 
@@ -45,6 +46,11 @@ class Inputs:
     def missing_mappings(self) -> tuple[Path, ...]:
         """The mappings that do not exist yet."""
         return self._mappings.missing
+
+    def keyed(self, meter: bytes) -> bool:
+        """Tell whether keys are known of the meter that the key of a raw record names by its system title."""
+        title = title_of(meter.decode("utf-8", "replace"))
+        return title is not None and self.context.keys.find(title) is not None
 
     def refresh(self) -> None:
         """Take changed keys and mappings over; what is broken is refused, and the old stays in force."""

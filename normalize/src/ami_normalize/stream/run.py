@@ -12,6 +12,7 @@ from structlog.typing import FilteringBoundLogger
 
 from ami_kafka.loop import LoopEvent, TransactionalLoop
 from ami_normalize.mapping.watched import DEFAULT_MAPPING
+from ami_normalize.stream.breaker import Breaker
 from ami_normalize.stream.inputs import Inputs
 from ami_normalize.stream.processor import Processor
 from ami_normalize.stream.settings import Settings
@@ -35,7 +36,7 @@ def run(
         group=settings.group,
         source=topics.RAW,
         ledger=topics.LEDGER,
-        processor=Processor(inputs, settings.group),
+        processor=Processor(inputs, settings.group, Breaker(settings.breaker, keyed=inputs.keyed)),
         instance_id=settings.instance_id,
         batch=settings.batch,
         on_event=on_event,

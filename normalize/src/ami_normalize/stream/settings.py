@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from ami_kafka.loop import BatchPolicy
+from ami_normalize.stream.breaker import BreakerPolicy
 
 DEFAULT_GROUP: Final = "ami-normalize"
 
@@ -26,3 +27,4 @@ class Settings:
     instance_id: str | None = None
     """Static membership: a name that stays with this process over restarts."""
     batch: BatchPolicy = field(default_factory=BatchPolicy)
+    breaker: BreakerPolicy = field(default_factory=BreakerPolicy)
