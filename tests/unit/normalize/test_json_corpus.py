@@ -21,7 +21,12 @@ def messages(corpus):
     found = []
     for vector in corpus:
         outcomes = normalize(to_record(vector), with_keys(vector.get("keys"), base))
-        found += [made for of in outcomes if isinstance(of, ReadingsOutcome) for made in of.messages]
+        found += [
+            pb.MeterReadings.FromString(made)
+            for of in outcomes
+            if isinstance(of, ReadingsOutcome)
+            for made in of.messages
+        ]
     return found
 
 
