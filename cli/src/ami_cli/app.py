@@ -7,6 +7,7 @@ from typing import Annotated, Final
 import typer
 
 from ami_cli.verbs import (
+    archive,
     collect,
     decode,
     demo,
@@ -66,6 +67,7 @@ app.command(rich_help_panel=_METERS)(send.send)
 app.add_typer(simulate.app, name="simulate", rich_help_panel=_METERS)
 app.command(rich_help_panel=_PIPELINE)(collect.collect)
 app.command(rich_help_panel=_PIPELINE)(normalize.normalize)
+app.command(rich_help_panel=_PIPELINE)(archive.archive)
 app.add_typer(kafka.app, name="kafka", rich_help_panel=_PIPELINE)
 app.add_typer(topics.app, name="topics", rich_help_panel=_PIPELINE)
 app.add_typer(mapping.app, name="mapping", rich_help_panel=_PIPELINE)
