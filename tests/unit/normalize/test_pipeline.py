@@ -92,6 +92,14 @@ def test_a_plain_push_becomes_readings_with_everything_known(context):
     assert len(message.provenance.raw_sha256) == 32
 
 
+def test_readings_carry_the_promoted_revision(context):
+    first, promoted = (
+        readings(normalize(record(push(ENERGY)), each)) for each in (context, replace(context, revision=3))
+    )
+
+    assert (first.revision, promoted.revision) == (0, 3)
+
+
 def test_same_record_and_context_end_the_same(context):
     first, second = (readings(normalize(record(push(ENERGY)), context)).SerializeToString() for _ in range(2))
     assert first == second

@@ -63,6 +63,7 @@ def encode(interpreted: Interpreted, context: Context) -> Outcomes:
         provenance = _provenance(part, interpreted.origin, context, digest)
         if part.statement.readings or part.statement.blocks:
             message = _readings(part.statement, interpreted.origin, meter, provenance)
+            message.revision = context.revision
             readings.setdefault(meter.id, []).extend(half.SerializeToString() for half in _split(message))
         if part.statement.events:
             told = _events(part.statement, interpreted.origin, meter, provenance)
