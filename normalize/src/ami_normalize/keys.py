@@ -1,76 +1,185 @@
-"""Meters' keys: a ring per system title, from a file nobody else can read.
+"""Meters' keys: a ring that answers per system title and time, from the registry and from a file.
 
 The file is JSON: `{"4b464d1020007840": {"guek": "<32 hex digits>", "gak": "<32 hex digits>" or null}}`. A meter that
-uses them also has `gbek` (broadcasts), `kek` (wrapped keys) and `signature_key` (signed messages).
+uses them also has `gbek` (broadcasts), `kek` (wrapped keys) and `signature_key` (signed messages). It holds one version
+of each key and for all times; the registry holds every version with its validity.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
-import os
-import stat
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from pathlib import Path
+from typing import Final, Protocol
 
 from ami_dlms.errors import DlmsError
 from ami_dlms.security import KeyPairs, Keys
 from ami_dlms.security.elliptic import public_key
 from ami_dlms.security.suites import suite_of_signature
 from ami_normalize.errors import KeysUnreadable
+from ami_normalize.recent import Recent
+from ami_normalize.secret_file import read_secret, stamp_of
 
 _KEY_LENGTHS = {16, 32}
 _TITLE_LENGTH = 8
+BEGIN: Final = -(1 << 62)
+"""Before every instant, in microseconds since 1970."""
+END: Final = 1 << 62
+"""After every instant."""
+LATEST: Final = END - 1
+"""The instant of a record that has none: the keys in force until further notice."""
+DEFAULT_OVERLAP_US: Final = 7 * 86_400_000_000
+_MOST_RECENT = 65_536
+_MOST_OTHERS = 8
+"""Versions tried for one message beside the one in force."""
+
+
+class KeyKind(str, Enum):
+    """What a key is for, by the names of the key file."""
+
+    GUEK = "guek"
+    GAK = "gak"
+    GBEK = "gbek"
+    KEK = "kek"
+    SIGNATURE = "signature_key"
 
 
 @dataclass(frozen=True, slots=True)
 class MeterKeys:
-    """What opens a meter's messages."""
+    """What opens a meter's messages, and when."""
 
     keys: Keys = field(repr=False)
     version: str
     """A short name of this key material that does not reveal it."""
+    from_us: int = BEGIN
+    """The first instant they are in force, in microseconds since 1970."""
+    until_us: int = END
+    """The first instant they are no longer."""
+    name: str = ""
+    """The versions of each kind and their validity in words, where there are several over time."""
 
     @property
     def authenticated(self) -> bool:
         """Whether messages of this meter must carry a tag: an authentication key is known."""
         return self.keys.authentication is not None
 
+    def distance(self, at_us: int) -> int:
+        """Return how far an instant lies outside their validity, in microseconds; 0 inside."""
+        return max(self.from_us - at_us, at_us - self.until_us + 1, 0)
+
+
+class Timeline(Protocol):
+    """The keys of one meter over time."""
+
+    def at(self, at_us: int) -> MeterKeys | None:
+        """Return the keys in force at an instant."""
+        ...
+
+    def others(self, at_us: int) -> Iterator[MeterKeys]:
+        """Yield the keys not in force then, those nearest in time first."""
+        ...
+
+    @property
+    def trouble(self) -> str:
+        """Why keys that are registered cannot be used, empty where none is so."""
+        ...
+
+
+class Timelines(Protocol):
+    """Finds the timelines of meters. An instance never changes."""
+
+    def timeline(self, system_title: bytes) -> Timeline | None:
+        """Return the keys of a system title over time, None where none is registered."""
+        ...
+
 
 class KeyRing:
-    """The keys known, by system title."""
+    """The keys known, by system title and time. What the registry does not know is looked up in the file's keys."""
 
-    def __init__(self, keys: Mapping[bytes, MeterKeys] | None = None, *, any_title: MeterKeys | None = None) -> None:
-        """Hold `keys`; `any_title` opens whatever title says it is (one message with its own keys)."""
+    def __init__(
+        self,
+        keys: Mapping[bytes, MeterKeys] | None = None,
+        *,
+        any_title: MeterKeys | None = None,
+        timelines: Timelines | None = None,
+        overlap_us: int = DEFAULT_OVERLAP_US,
+        recent: Recent[bytes, MeterKeys] | None = None,
+    ) -> None:
+        """Hold `keys` of a file; `any_title` opens whatever title says it is (one message with its own keys).
+
+        A version is still accepted `overlap_us` before and after its validity. `recent` are keys already looked up.
+        """
         self._keys = dict(keys or {})
         self._any_title = any_title
+        self._timelines = timelines
+        self._overlap_us = overlap_us
+        self._recent: Recent[bytes, MeterKeys] = Recent(_MOST_RECENT) if recent is None else recent
 
     def __len__(self) -> int:
         return len(self._keys)
 
-    def find(self, system_title: bytes | None) -> MeterKeys | None:
-        """Return the keys of a system title, or None."""
-        found = self._keys.get(system_title) if system_title else None
-        return found or self._any_title
+    def find(self, system_title: bytes | None, at_us: int = LATEST) -> MeterKeys | None:
+        """Return the keys of a system title that are in force at an instant, or None."""
+        found = self._recent.young.get(system_title or b"")
+        if found is not None and found.from_us <= at_us < found.until_us:
+            return found
+        return self._search(system_title, at_us) if system_title else self._any_title
+
+    def others(self, system_title: bytes | None, at_us: int = LATEST) -> Iterator[MeterKeys]:
+        """Yield the keys of a system title that are not in force at an instant, nearest first, a bounded number."""
+        timeline = self._timeline(system_title)
+        if timeline is not None:
+            for count, keys in enumerate(timeline.others(at_us)):
+                if count == _MOST_OTHERS:
+                    return
+                yield keys
+
+    def near(self, system_title: bytes | None, at_us: int = LATEST) -> MeterKeys | None:
+        """Return the keys in force, else those nearest in time."""
+        return self.find(system_title, at_us) or next(self.others(system_title, at_us), None)
+
+    def overlaps(self, keys: MeterKeys, at_us: int) -> bool:
+        """Tell whether keys are still, or already, accepted at an instant."""
+        return keys.distance(at_us) <= self._overlap_us
+
+    def trouble(self, system_title: bytes | None) -> str:
+        """Return why registered keys of a system title cannot be used, empty where there is no such trouble."""
+        timeline = self._timeline(system_title)
+        return timeline.trouble if timeline is not None else ""
+
+    def renewed(
+        self,
+        *,
+        keys: KeyRing | None = None,
+        timelines: Timelines | None = None,
+        changed: Collection[bytes] | None = None,
+    ) -> KeyRing:
+        """Return a ring with other keys of a file, or with later timelines that differ for the titles `changed`."""
+        return KeyRing(
+            self._keys if keys is None else keys._keys,  # noqa: SLF001  another of its kind
+            any_title=self._any_title,
+            timelines=timelines or self._timelines,
+            overlap_us=self._overlap_us,
+            recent=None if changed is None else self._recent.without(changed),
+        )
+
+    def _timeline(self, system_title: bytes | None) -> Timeline | None:
+        return self._timelines.timeline(system_title) if self._timelines and system_title else None
+
+    def _search(self, system_title: bytes, at_us: int) -> MeterKeys | None:
+        timeline = self._timeline(system_title)
+        found = self._keys.get(system_title) if timeline is None else timeline.at(at_us)
+        if found is None:
+            return self._any_title
+        self._recent.put(system_title, found)
+        return found
 
     @classmethod
     def from_file(cls, path: Path) -> KeyRing:
         """Read a key file; raises KeysUnreadable if it is missing, not mode 600, or not in its form."""
-        try:
-            with path.open("rb") as file:
-                mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
-                if mode & 0o077:
-                    raise KeysUnreadable(
-                        f"{path} holds keys and is open to others (mode {mode:o}); run: chmod 600 {path}"
-                    )
-                content = json.load(file)
-        except OSError as error:
-            raise KeysUnreadable(f"{path} cannot be read ({error.strerror}); name an existing key file.") from error
-        except ValueError as error:
-            raise KeysUnreadable(f"{path} is not JSON; see the form in the documentation of keys.") from error
-        if not isinstance(content, dict):
-            raise KeysUnreadable(f"{path} is not a JSON object of system titles.")
+        content = read_secret(path)
         return cls({_title(title, path): meter_keys(entry, f"{path}: {title}") for title, entry in content.items()})
 
 
@@ -80,24 +189,17 @@ class KeyFile:
     def __init__(self, path: Path) -> None:
         """Read the file; raises KeysUnreadable."""
         self._path = path
-        self._stamp = self._stamped()
+        self._stamp = stamp_of(path)
         self.ring = KeyRing.from_file(path)
 
     def refresh(self) -> bool:
         """Read the file again if it changed; returns whether it did. Raises KeysUnreadable once per change."""
-        stamp = self._stamped()
+        stamp = stamp_of(self._path)
         if stamp == self._stamp:
             return False
         self._stamp = stamp
         self.ring = KeyRing.from_file(self._path)
         return True
-
-    def _stamped(self) -> tuple[int, int, int] | None:
-        try:
-            of = self._path.stat()
-        except OSError:
-            return None
-        return of.st_mtime_ns, of.st_size, of.st_ino
 
 
 def meter_keys(entry: object, where: str) -> MeterKeys:
@@ -107,18 +209,39 @@ def meter_keys(entry: object, where: str) -> MeterKeys:
     """
     if not isinstance(entry, Mapping):
         raise KeysUnreadable(f'{where}: expected an object with "guek" and "gak".')
-    guek, gak = _key(entry.get("guek"), where, "guek"), _key(entry.get("gak"), where, "gak")
-    if guek is None:
+    found = key_material(entry, where)
+    if KeyKind.GUEK not in found:
         raise KeysUnreadable(f'{where}: "guek" is missing; without the encryption key nothing can be opened.')
+    return assembled(found)
+
+
+def key_material(entry: Mapping[str, object], where: str) -> dict[KeyKind, bytes]:
+    """Read the keys of an entry, each by its kind; raises KeysUnreadable without ever naming a key."""
+    found: dict[KeyKind, bytes] = {}
+    for kind in KeyKind:
+        value = entry.get(kind.value)
+        if value is not None:
+            found[kind] = _public_key(value, where) if kind is KeyKind.SIGNATURE else _key(value, where, kind.value)
+    return found
+
+
+def assembled(
+    material: Mapping[KeyKind, bytes], *, from_us: int = BEGIN, until_us: int = END, name: str = ""
+) -> MeterKeys:
+    """Return keys of several kinds, the encryption key among them, as what opens messages."""
+    guek, gak = material[KeyKind.GUEK], material.get(KeyKind.GAK)
     version = hashlib.sha256(b"ami key version" + guek + (gak or b"")).hexdigest()[:8]
-    gbek, kek = _key(entry.get("gbek"), where, "gbek"), _key(entry.get("kek"), where, "kek")
-    pairs = KeyPairs(peer_signing=_public_key(entry.get("signature_key"), where))
-    return MeterKeys(Keys(guek, gak, broadcast=gbek, master=kek, pairs=pairs), version)
+    pairs = KeyPairs(peer_signing=material.get(KeyKind.SIGNATURE))
+    keys = Keys(guek, gak, broadcast=material.get(KeyKind.GBEK), master=material.get(KeyKind.KEK), pairs=pairs)
+    return MeterKeys(keys, version, from_us, until_us, name)
 
 
-def _public_key(value: object, where: str) -> bytes | None:
-    if value is None:
-        return None
+def version_of(kind: KeyKind, key: bytes) -> str:
+    """Name a key without revealing it: 8 hex digits."""
+    return hashlib.sha256(b"ami key version " + kind.value.encode() + b" " + key).hexdigest()[:8]
+
+
+def _public_key(value: object, where: str) -> bytes:
     try:
         key = bytes.fromhex(value) if isinstance(value, str) else b""
         public_key(key, suite_of_signature(len(key)))
@@ -127,9 +250,7 @@ def _public_key(value: object, where: str) -> bytes | None:
     return key
 
 
-def _key(value: object, where: str, name: str) -> bytes | None:
-    if value is None:
-        return None
+def _key(value: object, where: str, name: str) -> bytes:
     try:
         key = bytes.fromhex(value) if isinstance(value, str) else b""
     except ValueError:

@@ -1,27 +1,33 @@
 """Step 3, decrypt: ciphered APDUs to plain ones, and a verdict on how far they were protected.
 
-The tag is verified before anything looks inside. A message less protected than its meter's must be is refused. Where
-the registry demands nothing, the meter's keys do: with both keys it must carry a tag, with the encryption key alone it
-must be encrypted.
+The tag is verified before anything looks inside. The keys in force when the record was received come first, then the
+meter's other versions: within the overlap they are as good, beyond it the message is refused and names them. A message
+less protected than its meter's must be is refused. Where the registry demands nothing, the meter's keys do: with both
+keys it must carry a tag, with the encryption key alone it must be encrypted.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from ami_dlms import apdu as apdus
 from ami_dlms.apdu import GeneralCiphering, GeneralGloCiphering, GeneralSigning, ServiceCiphered
 from ami_dlms.errors import DlmsError, NeedKey, SignatureInvalid, TagMismatch
-from ami_dlms.security import Protection, unprotect, verify_apdu
+from ami_dlms.security import Keys, Protection, unprotect, verify_apdu
+from ami_normalize.keys import MeterKeys
 from ami_normalize.meter import MeterFacts
 from ami_normalize.pipeline.context import Context
 from ami_normalize.pipeline.identify import Identified
 from ami_normalize.pipeline.outcome import Refused, each
+from ami_normalize.pipeline.readable import readable
 from ami_normalize.pipeline.unframe import Unframed
 from ami_normalize.quality import Quality
 from ami_schemas.reasons import Reason
 
 STAGE = "decrypt"
+_Opened = TypeVar("_Opened")
 _GENERAL = frozenset({0xDB, 0xDC, 0xDD, 0xDF})
 _SERVICES = frozenset(
     {0x21, 0x25, 0x26, 0x28, 0x2C, 0x2D, 0x2E, 0x36, 0x38, 0x41, 0x45, 0x46, 0x48, 0x4C, 0x4D, 0x4E, 0x56, 0x58}
@@ -60,45 +66,58 @@ def decrypt(unframed: Unframed, context: Context) -> Decrypted:
     origin = unframed.origin
 
     def opened(octets: bytes) -> Plain:
-        return _open(octets, origin.system_title, unframed.quality, context)
+        return _open(octets, origin, unframed.quality, context)
 
     return Decrypted(origin, tuple(each(opened, unframed.apdus)))
 
 
-def _open(octets: bytes, title: bytes | None, quality: tuple[Quality, ...], context: Context) -> Plain:
-    plain = Plain(octets, title, quality=quality)
+def _open(octets: bytes, origin: Identified, quality: tuple[Quality, ...], context: Context) -> Plain:
+    plain = Plain(octets, origin.system_title, quality=quality)
     for _ in range(_MOST_LAYERS):
         if plain.octets[0] not in _GENERAL and plain.octets[0] not in _SERVICES:
             break
-        plain = _unlock(plain, context)
+        plain = _unlock(plain, origin.at_us, context)
     meter = context.registry.by_title(plain.system_title) if plain.system_title else None
-    return protected_enough(plain, meter, context)
+    return protected_enough(plain, meter, origin.at_us, context)
 
 
-def _unlock(plain: Plain, context: Context) -> Plain:
-    tag = plain.octets[0]
+def _unlock(plain: Plain, at_us: int, context: Context) -> Plain:
     try:
         ciphered = apdus.decode(plain.octets)
         if isinstance(ciphered, GeneralSigning):
-            return _unsign(ciphered, plain, context)
+            return _unsign(ciphered, plain, at_us, context)
         if not isinstance(ciphered, (GeneralGloCiphering, GeneralCiphering, ServiceCiphered)):
             raise Refused(Reason.APDU_MALFORMED, STAGE, "not a ciphered APDU")
-        title = getattr(ciphered, "system_title", b"") or plain.system_title
-        keys = context.keys.find(title)
-        if keys is None:
-            if tag in _REQUESTS:
-                raise Refused(Reason.NO_METER_DATA, STAGE, "a ciphered request of a client")
-            raise NeedKey("encryption", title or b"")
-        try:
-            opened = unprotect(ciphered, keys.keys, title)
-            mismatched = False
-        except (NeedKey, TagMismatch) as error:
-            if not context.lenient:
-                raise
-            opened = unprotect(ciphered, keys.keys, title, verify=False)
-            mismatched = isinstance(error, TagMismatch)
+        return _uncipher(ciphered, plain, at_us, context)
     except DlmsError as error:
         raise Refused.by(error, STAGE) from None
+
+
+def _uncipher(
+    ciphered: GeneralGloCiphering | GeneralCiphering | ServiceCiphered, plain: Plain, at_us: int, context: Context
+) -> Plain:
+    """Take the content of a ciphered APDU. Raises DlmsError and Refused."""
+    title = getattr(ciphered, "system_title", b"") or plain.system_title
+    try:
+        opened, keys = _by_some_keys(
+            lambda keys: unprotect(ciphered, keys, title),
+            lambda found: found.verified or not found.protection.encrypted or readable(found.plaintext),
+            title=title,
+            at_us=at_us,
+            context=context,
+        )
+        mismatched = False
+    except (NeedKey, TagMismatch) as error:
+        known = context.keys.near(title, at_us)
+        if known is None:
+            if plain.octets[0] in _REQUESTS:
+                raise Refused(Reason.NO_METER_DATA, STAGE, "a ciphered request of a client") from None
+            if context.keys.trouble(title):
+                raise Refused(Reason.KEY_MISSING, STAGE, context.keys.trouble(title)) from None
+        if known is None or not context.lenient:
+            raise
+        keys, opened = known, unprotect(ciphered, known.keys, title, verify=False)
+        mismatched = isinstance(error, TagMismatch)
     unverified = opened.protection.authenticated and not opened.verified
     return Plain(
         octets=opened.plaintext or b"\x00",
@@ -111,29 +130,79 @@ def _unlock(plain: Plain, context: Context) -> Plain:
     )
 
 
-def _unsign(signed: GeneralSigning, plain: Plain, context: Context) -> Plain:
+def _unsign(signed: GeneralSigning, plain: Plain, at_us: int, context: Context) -> Plain:
     """Take the content of a signed APDU: a right signature is worth a tag, and keeps what is around it."""
-    keys = context.keys.find(signed.system_title)
-    if keys is None and not context.lenient:
-        raise NeedKey("signature", signed.system_title)
     try:
-        content = verify_apdu(signed, keys.keys) if keys else signed.content
-        verified = keys is not None
+        content, keys = _by_some_keys(
+            lambda keys: verify_apdu(signed, keys),
+            lambda _: True,
+            title=signed.system_title,
+            at_us=at_us,
+            context=context,
+            kind="signature",
+        )
+        verified, key_version = True, keys.version
     except (NeedKey, SignatureInvalid):
         if not context.lenient:
             raise
-        content, verified = signed.content, False
+        known = context.keys.near(signed.system_title, at_us)
+        content, verified, key_version = signed.content, False, known.version if known else plain.key_version
     encrypted = plain.protection.encrypted
     protection = Protection.AUTHENTICATED_ENCRYPTED if encrypted else Protection.AUTHENTICATED
     return Plain(
         octets=content or b"\x00",
         system_title=signed.system_title or plain.system_title,
         protection=protection if verified else plain.protection,
-        key_version=keys.version if keys else plain.key_version,
+        key_version=key_version,
         guessed=plain.guessed and not verified,
         mismatched=plain.mismatched,
         quality=plain.quality if verified else (*plain.quality, Quality.UNVERIFIED_TAG),
     )
+
+
+def _by_some_keys(
+    opens: Callable[[Keys], _Opened],
+    believable: Callable[[_Opened], bool],
+    *,
+    title: bytes | None,
+    at_us: int,
+    context: Context,
+    kind: str = "encryption",
+) -> tuple[_Opened, MeterKeys]:
+    """Return what the keys in force open, else what other versions do, and which keys did.
+
+    What no tag confirms counts if it is `believable`; if no version gives that, what the keys in force gave.
+    Raises the DlmsError of the keys in force, NeedKey where there are none, and Refused (KEY_OUT_OF_VALIDITY).
+    """
+    ring = context.keys
+    keys = ring.find(title, at_us)
+    doubtful: tuple[_Opened, MeterKeys] | None = None
+    failure: DlmsError = NeedKey(kind, title or b"")
+    if keys is not None:
+        try:
+            opened = opens(keys.keys)
+        except DlmsError as error:
+            failure = error
+        else:
+            doubtful = opened, keys
+    others = ring.others(title, at_us)
+    other = next(others, None)
+    if doubtful is not None and (other is None or believable(doubtful[0])):
+        return doubtful
+    while other is not None:
+        try:
+            opened = opens(other.keys)
+        except DlmsError:
+            pass
+        else:
+            if believable(opened):
+                if ring.overlaps(other, at_us):
+                    return opened, other
+                raise Refused(Reason.KEY_OUT_OF_VALIDITY, STAGE, f"only keys not in force then open it: {other.name}")
+        other = next(others, None)
+    if doubtful is not None:
+        return doubtful
+    raise failure
 
 
 def _verified(protection: Protection, *, verified: bool) -> Protection:
@@ -142,9 +211,9 @@ def _verified(protection: Protection, *, verified: bool) -> Protection:
     return Protection.ENCRYPTED if protection.encrypted else Protection.NONE
 
 
-def protected_enough(plain: Plain, meter: MeterFacts | None, context: Context) -> Plain:
+def protected_enough(plain: Plain, meter: MeterFacts | None, at_us: int, context: Context) -> Plain:
     """Return the message if it is protected as its meter's must be; raises Refused (DOWNGRADED)."""
-    required = _required(plain, meter, context)
+    required = _required(plain, meter, at_us, context)
     if Quality.UNVERIFIED_TAG in plain.quality or _satisfies(plain.protection, required):
         return plain
     if context.lenient:
@@ -153,10 +222,10 @@ def protected_enough(plain: Plain, meter: MeterFacts | None, context: Context) -
     raise Refused(Reason.DOWNGRADED, STAGE, f"protection is {plain.protection.value}, {why} {required.value}")
 
 
-def _required(plain: Plain, meter: MeterFacts | None, context: Context) -> Protection:
+def _required(plain: Plain, meter: MeterFacts | None, at_us: int, context: Context) -> Protection:
     if meter and meter.min_protection:
         return meter.min_protection
-    keys = context.keys.find((meter and meter.system_title) or plain.system_title)
+    keys = context.keys.near((meter and meter.system_title) or plain.system_title, at_us)
     if keys is None:
         return Protection.NONE
     return Protection.AUTHENTICATED if keys.authenticated else Protection.ENCRYPTED

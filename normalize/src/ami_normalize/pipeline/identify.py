@@ -15,6 +15,8 @@ from google.protobuf.message import DecodeError
 
 from ami.raw.v1 import exchange_pb2
 from ami_dlms.framing import Framing
+from ami_normalize.instants import micros_of
+from ami_normalize.keys import LATEST
 from ami_normalize.meter import DEVICE_NAME, SERIAL_NAME, TITLE_NAME, MeterFacts, title_name, title_of
 from ami_normalize.model import Statement
 from ami_normalize.pipeline.context import Context
@@ -41,6 +43,11 @@ class Identified:
     exchange: exchange_pb2.Exchange | None
     incomplete: bool = False
     """The agent saw its link fall silent or close before the message was whole."""
+
+    @property
+    def at_us(self) -> int:
+        """The instant whose keys hold: of reception, in microseconds since 1970; LATEST where nobody knows."""
+        return micros_of(self.received) if self.received else LATEST
 
 
 def identify(record: RawRecord, context: Context) -> Identified:

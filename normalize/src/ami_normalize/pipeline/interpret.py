@@ -75,7 +75,7 @@ def interpret(decoded: Decoded, context: Context) -> Interpreted:
 
     def understood(said: Said) -> Understood:
         statement, meter = _statement(said, origin, context)
-        plain = protected_enough(said.plain, meter, context) if meter else said.plain
+        plain = protected_enough(said.plain, meter, origin.at_us, context) if meter else said.plain
         quality = dict.fromkeys((*plain.quality, *said.quality))
         limits = meter.limits if meter else NO_LIMITS
         statement = plausibility.marked(statement, origin.received, plausibility.bounds(limits)).marked(*quality)
