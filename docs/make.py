@@ -2,12 +2,14 @@
 
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
 from ami_dlms.cosem.classes import CLASSES, Attribute, InterfaceClass
 from ami_dlms.cosem.interface import SIMPLE
+from ami_schemas import event_types
+from ami_schemas.event_types import Companion, EventMeaning
 from ami_schemas.reasons import Disposition, Reason
 
 DOCS = Path(__file__).parent
@@ -108,11 +110,48 @@ def _span(since: int, until: int | None) -> str:
     return f"{since}" if since == until else f"{since} to {until}"
 
 
+def events() -> str:
+    """The page of events."""
+    page = [
+        "# Events",
+        "",
+        "What `ami.events.v1` carries of meters: the rows of event logs, event codes and alarms that meters push, and",
+        "the bits that are set in alarm and error registers. `kind` is stable; `code` is the meter's own number, of a",
+        "register the number of the bit; `event_type` is the EndDeviceEventType of IEC 61968-9, where there is one that",
+        f"we are sure of. A code that is not here has the kind `{event_types.UNKNOWN_EVENT}`, a bit",
+        f"`{event_types.UNKNOWN_ALARM}` or `{event_types.UNKNOWN_ERROR}`. A register is a reading too; one that is zero is",
+        "only that. Codes are those of a companion specification, which a [mapping](mapping.md) names (`companion`).",
+        "",
+    ]
+    tables: tuple[tuple[str, Mapping[int, EventMeaning]], ...] = (
+        ("Event codes of IDIS and DSMR, also where no companion is named", event_types.codes()),
+        ("Event codes of IS 15959", event_types.codes(Companion.IS15959)),
+        ("Alarm and error register 1, where no companion is named", event_types.alarms(1)),
+        ("Alarm and error register 1 of IDIS", event_types.alarms(1, Companion.IDIS)),
+        ("Alarm register 2 of IDIS", event_types.alarms(2, Companion.IDIS)),
+        ("Alarm and error register 1 of DSMR", event_types.alarms(1, Companion.DSMR)),
+    )
+    for title, table in tables:
+        page += [f"## {title}", "", "| code | kind | | EndDeviceEventType |", "| --- | --- | --- | --- |"]
+        page += [f"| {code} | `{of.kind}` | {of.description} | {of.event_type} |" for code, of in sorted(table.items())]
+        page += [""]
+    failure = event_types.POWER_FAILURE
+    page += [
+        "## Power failure log",
+        "",
+        f"A row of 1-0:99.97.0 has the kind `{failure.kind}`, the type {failure.event_type} and no code: its time is",
+        "the end of the failure, the duration is in its text.",
+        "",
+    ]
+    return "\n".join(page)
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "reasons.md": reasons,
     **{f"reasons/{one.value}.md": partial(reason_page, one) for one in Reason},
     "quality.md": quality,
     "classes.md": classes,
+    "events.md": events,
 }
 
 

@@ -29,6 +29,7 @@ class Interpreted:
 
     readings: list[dict[str, Any]] = field(default_factory=list)
     intervals: list[dict[str, Any]] = field(default_factory=list)
+    events: list[dict[str, Any]] = field(default_factory=list)
 
 
 def interpret(answers: Sequence[Reading], access: MeterAccess) -> Interpreted:
@@ -64,6 +65,7 @@ def _add(found: Interpreted, blocks: list[Block], answer: Reading, raw: Raw, con
         blocks += [
             replace(block, quality=tuple((*row, *marks) for row in block.quality)) for block in part.statement.blocks
         ]
+        found.events += [render.event(event) for event in part.statement.events]
         for reading in [render.reading(reading, marks) for reading in part.statement.readings]:
             if reading["measured_at"] is None:
                 reading["measured_at"] = received

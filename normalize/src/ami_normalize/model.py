@@ -77,6 +77,8 @@ class Event:
     code: int | None = None
     text: str = ""
     octets: bytes = b""
+    event_type: str = ""
+    """CIM EndDeviceEventType."""
 
 
 @dataclass(frozen=True, slots=True)

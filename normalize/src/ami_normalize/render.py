@@ -53,6 +53,7 @@ def event(event: Event) -> dict[str, Any]:
         "at": iso(event.at),
         "code": event.code,
         "text": event.text or event.octets.hex(),
+        "event_type": event.event_type or None,
     }
 
 

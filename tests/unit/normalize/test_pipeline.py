@@ -334,7 +334,7 @@ def test_an_event_becomes_an_event(context):
     apdu = b"\xc2\x01\x0c" + NOON + b"\x00\x01" + bytes((0, 0, 97, 98, 0, 255)) + b"\x02\x06\x00\x00\x00\x10"
     (message,) = map(events_pb.MeterEvents.FromString, one(normalize(record(apdu), context), EventsOutcome).messages)
     (event,) = message.events
-    assert (event.kind, event.obis, event.code) == ("EVENT_NOTIFICATION", "0.0.97.98.0.255", 16)
+    assert (event.kind, event.obis, event.code) == ("ALARM", "0.0.97.98.0.255", 4)
 
 
 def test_an_event_of_a_manufacturers_own_attribute_names_it_by_its_octet(context):

@@ -51,7 +51,7 @@ def read(
     """Read values of one meter, or rows of a load profile. Needs no Kafka, no configuration, no inventory.
 
     With --json it prints an object a reading, or one a profile column, in the form of `ami decode`. A column whose
-    capture period changes within the range is more than one object.
+    capture period changes within the range is more than one object. The rows of an event log are an object each.
     """
     from ami_ingest.read import read_meter
     from ami_ingest.target import Target
@@ -74,16 +74,18 @@ def read(
         )
     found = interpret(answers, access)
     if as_json:
-        for one in (*found.readings, *found.intervals):
+        for one in (*found.readings, *found.intervals, *found.events):
             print_json(one)
         return
-    from ami_cli.view.decoded import interval_tables, readings_table
+    from ami_cli.view.decoded import events_table, interval_tables, readings_table
 
     out = console()
     if found.readings:
         out.print(readings_table(found.readings))
     for part in interval_tables(found.intervals):
         out.print(part)
+    if found.events:
+        out.print(events_table(found.events))
 
 
 def _range(profile: str | None, start: str | None, end: str | None) -> ProfileRange | None:

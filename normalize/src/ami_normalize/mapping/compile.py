@@ -11,6 +11,7 @@ from ami_normalize.mapping.check import check
 from ami_normalize.mapping.dialect import Column, Condition, Dialect, Layout, Rule
 from ami_normalize.model import ScalerUnit
 from ami_schemas import units
+from ami_schemas.event_types import Companion
 
 
 def dialects_of(content: bytes, name: str) -> list[Dialect]:
@@ -34,6 +35,7 @@ def _dialect(entry: Mapping[str, Any], source: str) -> Dialect:
         zone=time.get("zone", ""),
         stamps_start=time.get("row_stamp") == "start",
         nulls_absent=entry.get("nulls") == "absent",
+        companion=Companion(entry["companion"]) if "companion" in entry else None,
         renames=any("as" in rule for rule in entry.get("objects", ())),
         source=source,
     )

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 from ami_dlms.axdr import Data, Tag
 from ami_dlms.obis import Pattern, parse_obis
 from ami_normalize.model import ScalerUnit
+from ami_schemas.event_types import Companion
 
 _NUMBERS = frozenset(
     {Tag.INT8, Tag.INT16, Tag.INT32, Tag.INT64, Tag.UINT8, Tag.UINT16, Tag.UINT32, Tag.UINT64, Tag.FLOAT32, Tag.FLOAT64}
@@ -133,6 +134,8 @@ class Dialect:
     """The stamp of a profile's row is the start of its interval."""
     nulls_absent: bool = False
     """A null is an object the meter does not have."""
+    companion: Companion | None = None
+    """The companion specification whose event codes, alarm bits and status words it has."""
     renames: bool = False
     """Some rule reads objects as another code."""
     source: str = ""

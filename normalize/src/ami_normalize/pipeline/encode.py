@@ -22,7 +22,7 @@ from ami_schemas.meanings import reading_type
 from ami_schemas.reasons import Reason
 
 MOST_OCTETS: Final = 512 * 1024
-"""A readings record is at most this long; larger ones are split."""
+"""A record of readings or events is at most this long; larger ones are split."""
 
 _QUALITY: Final = {
     quality: cast("pb.Quality", pb.Quality.Value(f"QUALITY_{quality.value}"))
@@ -66,8 +66,8 @@ def encode(interpreted: Interpreted, context: Context) -> Outcomes:
             message.revision = context.revision
             readings.setdefault(meter.id, []).extend(half.SerializeToString() for half in _split(message))
         if part.statement.events:
-            told = _events(part.statement, interpreted.origin, meter, provenance)
-            events.setdefault(meter.id, []).append(told.SerializeToString())
+            told = _events(part.statement.events, interpreted.origin, meter, provenance)
+            events.setdefault(meter.id, []).extend(message.SerializeToString() for message in told)
     return (
         *(ReadingsOutcome(meter, tuple(messages)) for meter, messages in readings.items()),
         *(EventsOutcome(meter, tuple(messages)) for meter, messages in events.items()),
@@ -212,12 +212,19 @@ def as_text(value: Value) -> str:
 
 
 def _events(
-    statement: Statement, origin: Identified, meter: pb.Meter, provenance: pb.Provenance
-) -> events_pb.MeterEvents:
+    events: Sequence[Event], origin: Identified, meter: pb.Meter, provenance: pb.Provenance
+) -> Iterator[events_pb.MeterEvents]:
+    """Yield the events in messages that are not too long."""
     received = micros_of(origin.received) if origin.received else 0
-    return events_pb.MeterEvents(
-        meter=meter, events=[_event(event, received) for event in statement.events], provenance=provenance
+    message = events_pb.MeterEvents(
+        meter=meter, events=[_event(event, received) for event in events], provenance=provenance
     )
+    if message.ByteSize() <= MOST_OCTETS or len(events) == 1:
+        yield message
+        return
+    middle = len(events) // 2
+    for half in (events[:middle], events[middle:]):
+        yield from _events(half, origin, meter, provenance)
 
 
 def _event(event: Event, received: int) -> events_pb.Event:
@@ -229,6 +236,7 @@ def _event(event: Event, received: int) -> events_pb.Event:
         time_origin=_origin(event.at),
         code=event.code if event.code is not None and event.code in _INT64 else None,
         text=event.text,
+        event_type=event.event_type,
         octets=event.octets,
     )
 

@@ -27,7 +27,7 @@ from ami_normalize.pipeline.decrypt import Plain, protected_enough
 from ami_normalize.pipeline.identify import Identified, registered
 from ami_normalize.pipeline.outcome import Refused, each
 from ami_normalize.quality import Quality
-from ami_normalize.shapes import lists, objects, positional, profile, push_list
+from ami_normalize.shapes import events, lists, objects, positional, profile, push_list
 from ami_normalize.shapes.telegram import Telegram
 from ami_schemas.reasons import Reason
 
@@ -67,6 +67,8 @@ class Objects:
     """By which the objects of a positional list got their codes."""
     meter: MeterFacts | None = None
     """What is registered of their meter."""
+    polled: bool = False
+    """They were asked for."""
 
 
 def interpret(decoded: Decoded, context: Context) -> Interpreted:
@@ -194,7 +196,7 @@ def _answer(answer: Answer, said: Said, origin: Identified, context: Context) ->
     found = answer_entries(answer, origin.exchange)
     name = origin.exchange.logical_device_name.decode("latin-1") if origin.exchange else ""
     dialect = context.dialects.of(Traits(said.plain.system_title or b"", logical_device_name=name))
-    return Objects(found.entries, b"", dialect, found.buffers)
+    return Objects(found.entries, b"", dialect, found.buffers, polled=True)
 
 
 # --- objects to values
@@ -218,17 +220,23 @@ def state(found: Objects, context: Context) -> Statement:
     at = clock or header
     at = None if at is None else place(at, False)  # noqa: FBT003
     readings = _numbered(objects.reading(entry, at, dialect) for entry in entries)
+    told = [event for entry in entries for event in events.of_entry(entry, at, dialect, pushed=not found.polled)]
     blocks: list[Block] = []
     try:
         for buffer in found.buffers:
-            blocks.extend(profile.blocks(buffer, dialect, place))
+            log = events.log(buffer)
+            if log is not None:
+                told.extend(events.of_log(log, dialect, place))
+            if log is None or log.has_more:
+                blocks.extend(profile.blocks(buffer, dialect, place, without=log.told if log else frozenset()))
     except RowMalformed as mismatch:
         raise Refused(Reason.CONTEXT_MISSING, STAGE, f"{mismatch}; read the capture objects again") from None
-    if not readings and not blocks:
+    if not readings and not blocks and not told:
         raise Refused(Reason.NO_METER_DATA, STAGE, "the message names objects and has no value of any")
     return Statement(
         readings=readings,
         blocks=tuple(blocks),
+        events=tuple(told),
         meter_time=place(header, False) if header else at,  # noqa: FBT003
         logical_device_name=_text(readings, (objects.LOGICAL_DEVICE_NAME,)),
         serial=_text(readings, objects.SERIALS),
@@ -299,15 +307,16 @@ def _telegram(
 def _event(
     notification: EventNotification, said: Said, origin: Identified, context: Context
 ) -> tuple[Statement, MeterFacts | None]:
+    dialect = context.dialects.of(Traits(said.plain.system_title or b""))
     obis = format_obis(notification.obis)
     entry = Entry(obis, notification.value, None, notification.attribute, notification.class_id)
-    reading = objects.reading(entry, None, NO_DIALECT)
+    reading = objects.reading(entry, None, dialect)
     value = reading.value
     names = (reading,) if reading.attribute == VALUE_ATTRIBUTE else ()
     name, serial = _text(names, (objects.LOGICAL_DEVICE_NAME,)), _text(names, objects.SERIALS)
     meter = registered(origin, said.plain.system_title, name, serial, context)
-    zone, configured = _zone(meter, NO_DIALECT, context)
-    at = from_octets(notification.time or b"")
+    zone, configured = _zone(meter, dialect, context)
+    at = from_octets(notification.time or b"", inverted=dialect.deviation_inverted)
     at = at.placed(zone, configured=configured) if at else None
     event = Event(
         kind="EVENT_NOTIFICATION",
@@ -318,5 +327,6 @@ def _event(
         text=value if isinstance(value, str) else "",
         octets=value if isinstance(value, bytes) else b"",
     )
-    statement = Statement(events=(event,), meter_time=at, logical_device_name=name, serial=serial)
+    told = events.of_entry(entry, at, dialect, pushed=True) or (event,)
+    statement = Statement(events=told, meter_time=at, logical_device_name=name, serial=serial, dialect=dialect.name)
     return statement, meter

@@ -29,6 +29,8 @@ _LARGEST: dict[int, int] = {
 }
 """Of the types a counter may have."""
 _CODES = frozenset({Tag.ENUM, Tag.BCD})
+NUMBERS = INTEGERS | _CODES
+"""Types whose value is a whole number."""
 _FLOATS = frozenset({Tag.FLOAT32, Tag.FLOAT64})
 _STRINGS = frozenset({Tag.OCTET_STRING, Tag.VISIBLE_STRING, Tag.UTF8_STRING})
 _TIMES = frozenset({Tag.DATE_TIME, Tag.DATE, Tag.TIME})

@@ -57,7 +57,9 @@ class Column(NamedTuple):
         return groups[0] == "0" and groups[2:4] == ["96", "10"]
 
 
-class _Row(NamedTuple):
+class Row(NamedTuple):
+    """A row with every null and delta replaced by what it stands for."""
+
     stamp: Instant | None
     cells: tuple[Data, ...]
 
@@ -72,28 +74,34 @@ class Buffer(NamedTuple):
     """The capture period; 0 where not known or driven by events, then the stamps tell."""
 
 
-def blocks(buffer: Buffer, dialect: Dialect, place: Place) -> tuple[Block, ...]:
-    """Return one block a column and run of equal distances, in time order.
+def blocks(
+    buffer: Buffer, dialect: Dialect, place: Place, *, without: frozenset[int] = frozenset()
+) -> tuple[Block, ...]:
+    """Return one block a column and run of equal distances, in time order; columns `without` are left out.
 
     Without a common distance each row is a run of its own, with period 0. Raises RowMalformed
     where a row has another number of columns than are captured.
     """
-    period = buffer.period_s
-    rows = list(_rows(buffer, dialect, place))
-    stamps = [row.stamp.micros() for row in rows if row.stamp]
-    if len(stamps) > 1 and stamps[0] > stamps[-1]:
-        rows.reverse()
-        stamps.reverse()
-    period = period or _distance(stamps)
+    rows = in_order(buffer, dialect, place)
+    period = buffer.period_s or _distance([row.stamp.micros() for row in rows if row.stamp])
     if dialect.stamps_start:
         rows = [row._replace(stamp=row.stamp and row.stamp.shifted(timedelta(seconds=period))) for row in rows]
     found: list[Block] = []
     for run in _runs(rows, period):
-        found.extend(_block(buffer, run, period, dialect))
+        found.extend(_block(buffer, run, period, dialect, without))
     return tuple(found)
 
 
-def _rows(buffer: Buffer, dialect: Dialect, place: Place) -> Iterator[_Row]:
+def in_order(buffer: Buffer, dialect: Dialect, place: Place) -> list[Row]:
+    """Return the rows in time order, their stamps as the meter gave them; raises RowMalformed."""
+    rows = list(_rows(buffer, dialect, place))
+    stamps = [row.stamp.micros() for row in rows if row.stamp]
+    if len(stamps) > 1 and stamps[0] > stamps[-1]:
+        rows.reverse()
+    return rows
+
+
+def _rows(buffer: Buffer, dialect: Dialect, place: Place) -> Iterator[Row]:
     """Yield the rows with stamps, and with every null and delta replaced by what it stands for."""
     rows, columns = buffer.rows, buffer.columns
     stamp: Instant | None = None
@@ -107,7 +115,7 @@ def _rows(buffer: Buffer, dialect: Dialect, place: Place) -> Iterator[_Row]:
                 stamp = stamp.shifted(step) if stamp and step else None
             else:
                 stamp = _placed(_stamp(given, columns[clock_at], dialect), stamp, place)
-        yield _Row(stamp, cells)
+        yield Row(stamp, cells)
 
 
 def _placed(read: Instant | None, before: Instant | None, place: Place) -> Instant | None:
@@ -173,9 +181,9 @@ def _distance(stamps: Sequence[int]) -> int:
     return 0 if rest else seconds
 
 
-def _runs(rows: Sequence[_Row], period: int) -> Iterator[list[_Row | None]]:
+def _runs(rows: Sequence[Row], period: int) -> Iterator[list[Row | None]]:
     """Cut rows into runs of equal distances; None stands for a missing row."""
-    run: list[_Row | None] = []
+    run: list[Row | None] = []
     last: Instant | None = None
     for row in rows:
         missing = missing_rows(last, row.stamp, period) if run else None
@@ -201,13 +209,15 @@ def missing_rows(before: Instant | None, after: Instant | None, period: int) -> 
     return None if rest or not 1 <= steps <= _MOST_MISSING else steps - 1
 
 
-def _block(buffer: Buffer, run: Sequence[_Row | None], period: int, dialect: Dialect) -> Iterator[Block]:
+def _block(
+    buffer: Buffer, run: Sequence[Row | None], period: int, dialect: Dialect, without: frozenset[int]
+) -> Iterator[Block]:
     columns = buffer.columns
     first_end = run[0].stamp if run[0] else None
     statuses = _statuses(run, columns)
     seen: Counter[tuple[str, int]] = Counter()
     for index, column in enumerate(columns):
-        if column.is_clock:
+        if column.is_clock or index in without:
             continue
         values: list[Value] = []
         quality: list[tuple[Quality, ...]] = []
@@ -244,7 +254,7 @@ def _row_quality(stamp: Instant | None) -> tuple[Quality, ...]:
     return (Quality.TIME_RECEPTION,) if stamp is None else stamp.quality
 
 
-def _statuses(run: Sequence[_Row | None], columns: Sequence[Column]) -> tuple[int, ...]:
+def _statuses(run: Sequence[Row | None], columns: Sequence[Column]) -> tuple[int, ...]:
     """Return the status word of each row (0 for a missing one), if the profile captures one as a number."""
     at = next((index for index, column in enumerate(columns) if column.is_status), None)
     if at is None:
