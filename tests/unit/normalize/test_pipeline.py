@@ -276,23 +276,6 @@ def test_a_profile_without_capture_objects_waits(context):
     assert one(normalize(poll(apdu, exchange(PROFILE)), context), Parked).reason is Reason.CONTEXT_MISSING
 
 
-def test_a_record_too_long_is_split_and_loses_nothing():
-    from ami_normalize.pipeline.encode import MOST_OCTETS, _split
-
-    block = pb.IntervalBlock(period_s=60, first_interval_end_us=0, mantissas=range(200_000), statuses=[1] * 200_000)
-    block.quality.add(index=150_000, quality=[pb.QUALITY_MISSING])
-    whole = pb.MeterReadings(
-        meter=pb.Meter(id="m"), interval_blocks=[block], readings=[pb.Reading(obis="1.0.1.8.0.255")]
-    )
-    parts = _split(whole)
-    blocks = [one for part in parts for one in part.interval_blocks]
-    assert [value for one in blocks for value in one.mantissas] == list(range(200_000))
-    assert all(one.first_interval_end_us == one.mantissas[0] * 60_000_000 for one in blocks)
-    assert [one.mantissas[quality.index] for one in blocks for quality in one.quality] == [150_000]
-    assert sum(len(part.readings) for part in parts) == 1
-    assert all(part.ByteSize() <= MOST_OCTETS and part.meter.id == "m" for part in parts)
-
-
 @pytest.mark.parametrize(
     ("apdu", "reason"),
     [

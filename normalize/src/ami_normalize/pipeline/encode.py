@@ -17,12 +17,10 @@ from ami_normalize.pipeline.decrypt import Plain
 from ami_normalize.pipeline.identify import Identified, meter_id
 from ami_normalize.pipeline.interpret import Interpreted, Understood
 from ami_normalize.pipeline.outcome import EventsOutcome, Outcome, Outcomes, Parked, ReadingsOutcome, Refused, Rejected
+from ami_normalize.pipeline.split import MOST_OCTETS, split
 from ami_normalize.quality import Quality
 from ami_schemas.meanings import reading_type
 from ami_schemas.reasons import Reason
-
-MOST_OCTETS: Final = 512 * 1024
-"""A record of readings or events is at most this long; larger ones are split."""
 
 _QUALITY: Final = {
     quality: cast("pb.Quality", pb.Quality.Value(f"QUALITY_{quality.value}"))
@@ -64,7 +62,7 @@ def encode(interpreted: Interpreted, context: Context) -> Outcomes:
         if part.statement.readings or part.statement.blocks:
             message = _readings(part.statement, interpreted.origin, meter, provenance)
             message.revision = context.revision
-            readings.setdefault(meter.id, []).extend(half.SerializeToString() for half in _split(message))
+            readings.setdefault(meter.id, []).extend(half.SerializeToString() for half in split(message))
         if part.statement.events:
             told = _events(part.statement.events, interpreted.origin, meter, provenance)
             events.setdefault(meter.id, []).extend(message.SerializeToString() for message in told)
@@ -251,49 +249,3 @@ def _origin(at: Instant | None) -> pb.TimeOrigin:
 
 def _qualities(quality: Iterable[Quality]) -> list[pb.Quality]:
     return [_QUALITY[one] for one in dict.fromkeys(quality) if one in _QUALITY]
-
-
-def _split(message: pb.MeterReadings) -> list[pb.MeterReadings]:
-    """Cut a message that is too long in halves until each part fits."""
-    if message.ByteSize() <= MOST_OCTETS:
-        return [message]
-    readings, blocks = list(message.readings), list(message.interval_blocks)
-    if len(readings) + len(blocks) == 1:
-        if not blocks or _length(blocks[0]) < 2:
-            return [message]
-        blocks = _halves(blocks[0])
-    middle = (len(readings) + len(blocks)) // 2
-    halves = []
-    for part_readings, part_blocks in (
-        (readings[:middle], blocks[: max(0, middle - len(readings))]),
-        (readings[middle:], blocks[max(0, middle - len(readings)) :]),
-    ):
-        half = pb.MeterReadings()
-        half.CopyFrom(message)
-        del half.readings[:], half.interval_blocks[:]
-        half.readings.extend(part_readings)
-        half.interval_blocks.extend(part_blocks)
-        halves.extend(_split(half))
-    return halves
-
-
-def _length(block: pb.IntervalBlock) -> int:
-    return max(len(block.mantissas), len(block.reals), len(block.texts))
-
-
-def _halves(block: pb.IntervalBlock) -> list[pb.IntervalBlock]:
-    middle = _length(block) // 2
-    first, second = pb.IntervalBlock(), pb.IntervalBlock()
-    for half, at in ((first, slice(None, middle)), (second, slice(middle, None))):
-        half.CopyFrom(block)
-        for name in ("mantissas", "reals", "texts", "statuses"):
-            values = list(getattr(block, name))[at]
-            del getattr(half, name)[:]
-            getattr(half, name).extend(values)
-        del half.quality[:]
-    first.quality.extend(quality for quality in block.quality if quality.index < middle)
-    for quality in block.quality:
-        if quality.index >= middle:
-            second.quality.add(index=quality.index - middle, quality=quality.quality)
-    second.first_interval_end_us += middle * block.period_s * 1_000_000
-    return [first, second]

@@ -1,0 +1,75 @@
+"""Readings records that are too long are cut: each part stands for itself, and no value is lost or doubled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from ami.readings.v1 import meter_readings_pb2 as pb
+
+MOST_OCTETS: Final = 512 * 1024
+"""A record of readings or events is at most this long; larger ones are split."""
+
+
+def split(
+    message: pb.MeterReadings, octets: Callable[[pb.MeterReadings], int] = pb.MeterReadings.ByteSize
+) -> list[pb.MeterReadings]:
+    """Cut a message in halves until each part fits; `octets` tells the length of what is written for a message.
+
+    A part that holds a single value may still be too long.
+    """
+    if octets(message) <= MOST_OCTETS:
+        return [message]
+    readings, blocks, retracted = list(message.readings), list(message.interval_blocks), list(message.retracted)
+    if len(readings) + len(blocks) + len(retracted) <= 1:
+        if not blocks or _length(blocks[0]) < 2:
+            return [message]
+        blocks = _halves(blocks[0])
+    middle = (len(readings) + len(blocks) + len(retracted)) // 2
+    at_block = max(0, middle - len(readings))
+    at_retracted = max(0, at_block - len(blocks))
+    return [
+        part
+        for half in (
+            _part(message, readings[:middle], blocks[:at_block], retracted[:at_retracted]),
+            _part(message, readings[middle:], blocks[at_block:], retracted[at_retracted:]),
+        )
+        for part in split(half, octets)
+    ]
+
+
+def _part(
+    whole: pb.MeterReadings,
+    readings: list[pb.Reading],
+    blocks: list[pb.IntervalBlock],
+    retracted: list[pb.NaturalKey],
+) -> pb.MeterReadings:
+    part = pb.MeterReadings()
+    part.CopyFrom(whole)
+    del part.readings[:], part.interval_blocks[:], part.retracted[:]
+    part.readings.extend(readings)
+    part.interval_blocks.extend(blocks)
+    part.retracted.extend(retracted)
+    return part
+
+
+def _length(block: pb.IntervalBlock) -> int:
+    return max(len(block.mantissas), len(block.reals), len(block.texts))
+
+
+def _halves(block: pb.IntervalBlock) -> list[pb.IntervalBlock]:
+    middle = _length(block) // 2
+    first, second = pb.IntervalBlock(), pb.IntervalBlock()
+    for half, at in ((first, slice(None, middle)), (second, slice(middle, None))):
+        half.CopyFrom(block)
+        for name in ("mantissas", "reals", "texts", "statuses"):
+            values = list(getattr(block, name))[at]
+            del getattr(half, name)[:]
+            getattr(half, name).extend(values)
+        del half.quality[:]
+    first.quality.extend(quality for quality in block.quality if quality.index < middle)
+    for quality in block.quality:
+        if quality.index >= middle:
+            second.quality.add(index=quality.index - middle, quality=quality.quality)
+    second.first_interval_end_us += middle * block.period_s * 1_000_000
+    return [first, second]
