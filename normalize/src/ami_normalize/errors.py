@@ -24,6 +24,12 @@ class MappingInvalid(NormalizeError):
     reason = "MAPPING_INVALID"
 
 
+class RoutesInvalid(NormalizeError):
+    """A file of routes is not in its form."""
+
+    reason = "ROUTES_INVALID"
+
+
 class SettingsInvalid(NormalizeError):
     """A setting has no usable value."""
 

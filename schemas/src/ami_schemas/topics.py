@@ -22,3 +22,11 @@ LEDGER: Final = "ami.ledger.v1"
 
 REGISTRY: Final = "ami.registry.v1"
 """Meters, key timelines, mapping versions. Compacted."""
+
+ROUTES: Final = "mdms."
+"""Readings for one consumer, as a route chooses and forms them: `mdms.<name>.v1`, keyed by meter id."""
+
+
+def route(name: str) -> str:
+    """Return the topic of a route."""
+    return f"{ROUTES}{name}.v1"

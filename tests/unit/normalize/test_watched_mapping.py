@@ -11,6 +11,7 @@ from ami.readings.v1 import meter_readings_pb2 as pb
 from ami_kafka.loop import RawMessage
 from ami_normalize.errors import MappingInvalid
 from ami_normalize.mapping.watched import MappingFiles
+from ami_normalize.stream.breaker import Breaker
 from ami_normalize.stream.inputs import Inputs
 from ami_normalize.stream.processor import Processor
 from ami_normalize.stream.settings import Settings
@@ -37,7 +38,7 @@ def outcome(processor):
 def test_a_mapping_that_comes_changes_and_breaks_between_batches(tmp_path):
     path = tmp_path / "mapping.json"
     inputs = Inputs(Settings("localhost:9", mappings=(path,)), structlog.get_logger())
-    processor = Processor(inputs, "g")
+    processor = Processor(inputs, "g", Breaker())
     assert inputs.missing_mappings == (path,)
     assert outcome(processor) == "ami.parked.v1"
 

@@ -102,14 +102,14 @@ def _condition(node: Node, path: str) -> Iterator[Breach]:
     shape = node.value.get("shape")
     if shape is not None:
         for at, pattern in enumerate(_list(shape, "objects")):
-            yield from _code(pattern, f"{path}.shape.objects[{at}]", Pattern.parse)
+            yield from code_breach(pattern, f"{path}.shape.objects[{at}]", Pattern.parse)
 
 
 def _rule(node: Node, path: str) -> Iterator[Breach]:
-    yield from _code(node.value["obis"], f"{path}.obis", Pattern.parse)
+    yield from code_breach(node.value["obis"], f"{path}.obis", Pattern.parse)
     yield from _unit(node, path)
     if "as" in node.value:
-        yield from _code(node.value["as"], f"{path}.as", lambda text: parse_obis(text.replace("*", "0")))
+        yield from code_breach(node.value["as"], f"{path}.as", lambda text: parse_obis(text.replace("*", "0")))
     if not node.value.keys() - {"obis"}:
         yield Breach(node.at, path, "this rule says nothing", "Add unit, scaler, as, number or no_value.")
 
@@ -123,7 +123,7 @@ def _layout(node: Node, path: str) -> Iterator[Breach]:
         members = column.value
         kind = members["type"].value
         if "obis" in members:
-            yield from _code(members["obis"], f"{where}.obis", parse_obis)
+            yield from code_breach(members["obis"], f"{where}.obis", parse_obis)
         yield from _unit(column, where)
         if "starts" in members and kind != "text":
             yield Breach(column.names["starts"], f"{where}.starts", f"a {kind} does not start so", "Make it a text.")
@@ -140,7 +140,8 @@ def _layout(node: Node, path: str) -> Iterator[Breach]:
         yield Breach(alone.at, path, "date and time must both be columns", "Add the part that is missing.")
 
 
-def _code(node: Node, path: str, read: Callable[[str], object]) -> Iterator[Breach]:
+def code_breach(node: Node, path: str, read: Callable[[str], object]) -> Iterator[Breach]:
+    """Yield what is wrong with a code, or a pattern of codes, that `read` reads."""
     try:
         read(node.value)
     except UsageError:

@@ -54,20 +54,20 @@ def breaches(node: Node) -> Iterator[Breach]:
         form = definitions["dialects"]
     else:  # of the three forms the schema offers, the one its author meant
         form = definitions["file" if isinstance(node.value, dict) and "dialects" in node.value else "dialect"]
-    yield from _breaches(node, form, "")
+    yield from breaches_of(node, form, published())
 
 
-def _breaches(node: Node, schema: Schema, path: str) -> Iterator[Breach]:
-    while "$ref" in schema:
-        schema = published()["$defs"][schema["$ref"].rpartition("/")[2]]
+def breaches_of(node: Node, schema: Schema, root: Schema, path: str = "") -> Iterator[Breach]:
+    """Yield everything of a value that breaks a schema, whose references are to `$defs` of `root`."""
+    schema = _resolved(schema, root)
     wrong = _wrong(node.value, schema)
     if wrong:
         yield Breach(node.at, path, f"{wrong}; {schema['title']} is due", schema["description"])
     elif isinstance(node.value, dict):
-        yield from _members(node, schema, path)
+        yield from _members(node, schema, root, path)
     elif isinstance(node.value, list) and "items" in schema:
         for number, item in enumerate(node.value):
-            yield from _breaches(item, schema["items"], f"{path}[{number}]")
+            yield from breaches_of(item, schema["items"], root, f"{path}[{number}]")
 
 
 def _wrong(value: Any, schema: Schema) -> str:
@@ -93,14 +93,14 @@ def _wrong(value: Any, schema: Schema) -> str:
     return ""
 
 
-def _members(node: Node, schema: Schema, path: str) -> Iterator[Breach]:
+def _members(node: Node, schema: Schema, root: Schema, path: str) -> Iterator[Breach]:
     members, known = node.value, schema["properties"]
     title = schema["title"]
     for name, at in node.repeated:
         yield Breach(at, _joined(path, name), f'"{name}" stands twice in {title}', "Keep one of them.")
     for name in schema.get("required", ()):
         if name not in members:
-            remedy = _description(known[name])
+            remedy = _description(known[name], root)
             yield Breach(node.at, path, f'"{name}" is missing in {title}', remedy)
     for name, item in members.items():
         where = _joined(path, name)
@@ -109,14 +109,20 @@ def _members(node: Node, schema: Schema, path: str) -> Iterator[Breach]:
             continue
         for other in schema.get("dependentRequired", {}).get(name, ()):
             if other not in members:
-                yield Breach(node.names[name], where, f'"{name}" stands without "{other}"', _description(known[other]))
-        yield from _breaches(item, known[name], where)
+                yield Breach(
+                    node.names[name], where, f'"{name}" stands without "{other}"', _description(known[other], root)
+                )
+        yield from breaches_of(item, known[name], root, where)
 
 
-def _description(schema: Schema) -> str:
+def _description(schema: Schema, root: Schema) -> str:
+    return str(_resolved(schema, root)["description"])
+
+
+def _resolved(schema: Schema, root: Schema) -> Schema:
     while "$ref" in schema:
-        schema = published()["$defs"][schema["$ref"].rpartition("/")[2]]
-    return str(schema["description"])
+        schema = root["$defs"][schema["$ref"].rpartition("/")[2]]
+    return schema
 
 
 def _alike(name: str, known: Mapping[str, Any]) -> str:

@@ -29,28 +29,29 @@ def split(
     at_block = max(0, middle - len(readings))
     at_retracted = max(0, at_block - len(blocks))
     return [
-        part
+        each
         for half in (
-            _part(message, readings[:middle], blocks[:at_block], retracted[:at_retracted]),
-            _part(message, readings[middle:], blocks[at_block:], retracted[at_retracted:]),
+            part(message, readings[:middle], blocks[:at_block], retracted[:at_retracted]),
+            part(message, readings[middle:], blocks[at_block:], retracted[at_retracted:]),
         )
-        for part in split(half, octets)
+        for each in split(half, octets)
     ]
 
 
-def _part(
+def part(
     whole: pb.MeterReadings,
     readings: list[pb.Reading],
     blocks: list[pb.IntervalBlock],
     retracted: list[pb.NaturalKey],
 ) -> pb.MeterReadings:
-    part = pb.MeterReadings()
-    part.CopyFrom(whole)
-    del part.readings[:], part.interval_blocks[:], part.retracted[:]
-    part.readings.extend(readings)
-    part.interval_blocks.extend(blocks)
-    part.retracted.extend(retracted)
-    return part
+    """Return a message with other values: who, when and where from stay as they are."""
+    made = pb.MeterReadings()
+    made.CopyFrom(whole)
+    del made.readings[:], made.interval_blocks[:], made.retracted[:]
+    made.readings.extend(readings)
+    made.interval_blocks.extend(blocks)
+    made.retracted.extend(retracted)
+    return made
 
 
 def _length(block: pb.IntervalBlock) -> int:
