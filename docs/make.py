@@ -117,10 +117,11 @@ def events() -> str:
         "",
         "What `ami.events.v1` carries of meters: the rows of event logs, event codes and alarms that meters push, and",
         "the bits that are set in alarm and error registers. `kind` is stable; `code` is the meter's own number, of a",
-        "register the number of the bit; `event_type` is the EndDeviceEventType of IEC 61968-9, where there is one that",
-        f"we are sure of. A code that is not here has the kind `{event_types.UNKNOWN_EVENT}`, a bit",
-        f"`{event_types.UNKNOWN_ALARM}` or `{event_types.UNKNOWN_ERROR}`. A register is a reading too; one that is zero is",
-        "only that. Codes are those of a companion specification, which a [mapping](mapping.md) names (`companion`).",
+        "register the number of the bit; `event_type` is the EndDeviceEventType of IEC 61968-9, where there is one",
+        f"that we are sure of. A code that is not here has the kind `{event_types.UNKNOWN_EVENT}`, a bit",
+        f"`{event_types.UNKNOWN_ALARM}` or `{event_types.UNKNOWN_ERROR}`. A register is a reading too; one that is",
+        "zero is only that. Codes are those of a companion specification, which a [mapping](mapping.md) names",
+        "(`companion`).",
         "",
     ]
     tables: tuple[tuple[str, Mapping[int, EventMeaning]], ...] = (

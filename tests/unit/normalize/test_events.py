@@ -131,17 +131,14 @@ def test_the_power_failure_log_tells_the_end_and_the_duration():
 
 def test_a_pushed_log_with_its_capture_objects_is_told_too():
     """Attributes 3 and 2 of the log in one push."""
-    captured = array(
-        *(
-            structure(Data(Tag.UINT16, c), octets(o), Data(Tag.INT8, a), Data(Tag.UINT16, 0))
-            for c, o, a in (CLOCK, CODE)
-        )
-    )
+
+    def target(class_id, obis, attribute):
+        return structure(Data(Tag.UINT16, class_id), octets(obis), Data(Tag.INT8, attribute), Data(Tag.UINT16, 0))
+
+    captured = array(target(*CLOCK), target(*CODE))
     rows = array(structure(minute(3), u8(5)))
-    named = [
-        structure(Data(Tag.UINT16, 7), octets(STANDARD_LOG), Data(Tag.INT8, n), Data(Tag.UINT16, 0)) for n in (3, 2)
-    ]
-    apdu = DataNotification(1, NOON, structure(array(*named), captured, rows)).to_bytes()
+    named = array(*(target(7, STANDARD_LOG, attribute) for attribute in (3, 2)))
+    apdu = DataNotification(1, NOON, structure(named, captured, rows)).to_bytes()
     _, events = outcome(RawRecord("ami.raw.v1", 0, 0, b"meter-1", apdu))
     assert [event.kind for event in events] == ["CLOCK_ADJUSTED_TO"]
 
