@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ami_dlms.cosem.classes import CLASSES, Attribute, InterfaceClass
 from ami_dlms.cosem.interface import SIMPLE
+from ami_normalize.observe.names import METRICS
 from ami_schemas import event_types
 from ami_schemas.event_types import Companion, EventMeaning
 from ami_schemas.reasons import Disposition, Reason
@@ -51,6 +52,26 @@ def reason_page(one: Reason) -> str:
 
 All reasons: [reasons.md](../reasons.md).
 """
+
+
+def metrics() -> str:
+    """The page of metrics."""
+    page = [
+        "# Metrics of the normalizer",
+        "",
+        "`ami normalize --metrics 9464` serves them at `http://127.0.0.1:9464/metrics`, beside",
+        "[`/healthz` and `/health`](health.md). An example for Prometheus with alerts, and a dashboard for Grafana:",
+        "[deploy/monitoring](../deploy/monitoring/).",
+        "",
+        "| metric | labels | says | do |",
+        "| --- | --- | --- | --- |",
+    ]
+    for metric in METRICS:
+        name = metric.exposed[0] if metric.kind != "histogram" else metric.name
+        labels = ", ".join(f"`{label}`" for label in metric.labels)
+        kind = " (histogram)" if metric.kind == "histogram" else ""
+        page += [f"| `{name}`{kind} | {labels} | {metric.says} | {metric.do} |"]
+    return "\n".join([*page, ""])
 
 
 def quality() -> str:
@@ -150,6 +171,7 @@ def events() -> str:
 PAGES: dict[str, Callable[[], str]] = {
     "reasons.md": reasons,
     **{f"reasons/{one.value}.md": partial(reason_page, one) for one in Reason},
+    "metrics.md": metrics,
     "quality.md": quality,
     "classes.md": classes,
     "events.md": events,

@@ -16,14 +16,18 @@ taken for dead and wakes cannot commit, so it hears `aborted` or `release`, and 
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Collection, Iterable, Sequence
-from typing import Protocol
+from typing import ClassVar, Final, Protocol
 
 from ami_kafka.records import LedgerRecord, Output, RawMessage
 
 
 class ProcessorHeld(Exception):
     """Raised by a processor that lacks something outside Kafka (a key store, a disk): nothing is consumed meanwhile."""
+
+    cause: ClassVar[str] = "processor"
+    """What is missing, one word; a subclass has its own."""
 
 
 class Processor(Protocol):
@@ -84,3 +88,13 @@ class Stateless:
 
     def aborted(self) -> None:
         """Do nothing."""
+
+
+_DISK: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS})
+
+
+def cause_of(error: ProcessorHeld | OSError) -> str:
+    """Name in one word what a processor lacks."""
+    if isinstance(error, ProcessorHeld):
+        return error.cause
+    return "disk" if error.errno in _DISK else "environment"

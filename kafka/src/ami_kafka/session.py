@@ -17,7 +17,7 @@ from ami_kafka.check import check
 from ami_kafka.errors import InstanceReplaced, NotAuthorized
 from ami_kafka.events import EventKind, LoopEvent
 from ami_kafka.oversize import fit
-from ami_kafka.processor import ProcessorHeld
+from ami_kafka.processor import ProcessorHeld, cause_of
 from ami_kafka.progress import encode, ledger_key
 from ami_kafka.records import Output, RawMessage
 from ami_kafka.settings import LoopSettings
@@ -42,6 +42,7 @@ class Session:
         self._mean = 1024.0
         self._trouble = 0
         self._away = False
+        self._joined = False
         instance = settings.instance_id
         self._writer = Writer(
             settings.bootstrap,
@@ -154,13 +155,20 @@ class Session:
             due = list(self._fitting(processor.due(self._assignment.committed.keys())))
         except (ProcessorHeld, OSError) as error:
             processor.aborted()
-            self._again(batch, EventKind.HELD, f"nothing is consumed until this is over: {error}", error=str(error))
+            self._again(
+                batch,
+                EventKind.HELD,
+                f"nothing is consumed until this is over: {error}",
+                cause=cause_of(error),
+                error=str(error),
+            )
             return
         if not batch and not due:
             return
         if not is_member(membership):
             raise Rebuild("offsets", "the group has put us out")
         after = {output.partition: self._assignment.committed[output.partition] for output in due} | following(batch)
+        writing = time.monotonic()
         try:
             self._writer.write(
                 [*records, *due, *self._progress(after)],
@@ -184,6 +192,7 @@ class Session:
             records=len(batch),
             outputs=len(records) + len(due),
             seconds=time.monotonic() - begun,
+            writing=time.monotonic() - writing,
             next=after,
         )
 
@@ -226,6 +235,9 @@ class Session:
         self._assignment.add(starts)
         if numbers:
             self._tell(EventKind.ASSIGNED, f"partitions {numbers} are ours", starts=starts)
+        elif not self._joined:
+            self._tell(EventKind.ASSIGNED, "no partition is ours yet: standing by", starts=starts)
+        self._joined = True
 
     def _on_revoke(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
         self._remove(partitions, lost=False)

@@ -45,6 +45,17 @@ def normalize(
         ),
     ] = 0.2,
     breaker_meters: Annotated[int, typer.Option(metavar="N", min=1, help="… and at least so many distinct ones.")] = 10,
+    metrics: Annotated[
+        str | None,
+        typer.Option(
+            metavar="[HOST:]PORT",
+            help="Serve /metrics (Prometheus), /healthz and /health there; without a host on 127.0.0.1.",
+        ),
+    ] = None,
+    patience: Annotated[
+        float,
+        typer.Option(metavar="SECONDS", min=1.0, help="Unhealthy: records wait, and none was done for so long."),
+    ] = 60.0,
     instance_id: Annotated[
         str | None, typer.Option(help="A name of this process that stays over restarts (static membership).")
     ] = None,
@@ -56,6 +67,7 @@ def normalize(
     from ami_cli.logs import LoopLog, stderr_logger
     from ami_kafka.check import check
     from ami_normalize.mapping.watched import DEFAULT_MAPPING
+    from ami_normalize.observe.endpoint import Address
     from ami_normalize.stream.breaker import BreakerPolicy
     from ami_normalize.stream.inputs import Inputs
     from ami_normalize.stream.run import run
@@ -71,6 +83,8 @@ def normalize(
         unidentified=unidentified,
         default_zone=default_zone,
         instance_id=instance_id,
+        metrics=Address.parse(metrics) if metrics else None,
+        patience_s=patience,
         breaker=BreakerPolicy(share=breaker_share, meters=breaker_meters),
     )
     Inputs(settings, log)  # refuses keys, mappings and zones that cannot be used, before Kafka is asked

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import cast
 
 import structlog
@@ -12,6 +13,10 @@ from structlog.typing import FilteringBoundLogger
 
 from ami_kafka.loop import LoopEvent, TransactionalLoop
 from ami_normalize.mapping.watched import DEFAULT_MAPPING
+from ami_normalize.observe.endpoint import serve
+from ami_normalize.observe.lag import Lag, sampled
+from ami_normalize.observe.observer import Inside, Observer
+from ami_normalize.observe.tally import Tally
 from ami_normalize.stream.breaker import Breaker
 from ami_normalize.stream.inputs import Inputs
 from ami_normalize.stream.processor import Processor
@@ -31,18 +36,41 @@ def run(
     for path in inputs.missing_mappings:
         if path != DEFAULT_MAPPING:
             log.warning("there is no such mapping yet; it takes effect as soon as it exists", mapping=str(path))
+    breaker = Breaker(settings.breaker, keyed=inputs.keyed)
+    observer = Observer(Inside(lambda: breaker.state, lambda: _versions(inputs)), settings.patience_s)
+
+    def tell(event: LoopEvent) -> None:
+        observer(event)
+        on_event(event)
+
     loop = TransactionalLoop(
         bootstrap=settings.bootstrap,
         group=settings.group,
         source=topics.RAW,
         ledger=topics.LEDGER,
-        processor=Processor(inputs, settings.group, Breaker(settings.breaker, keyed=inputs.keyed)),
+        processor=Processor(inputs, settings.group, breaker, Tally(observer.ended)),
         instance_id=settings.instance_id,
         batch=settings.batch,
-        on_event=on_event,
+        on_event=tell,
     )
-    with inputs.attended():
+    with inputs.attended(), _served(settings, observer, log):
         loop.run(stop)
+
+
+@contextmanager
+def _served(settings: Settings, observer: Observer, log: FilteringBoundLogger) -> Iterator[None]:
+    """Serve metrics and health, where that is wanted."""
+    if settings.metrics is None:
+        yield
+        return
+    lag = Lag(settings.bootstrap, topics.RAW)
+    with serve(settings.metrics, observer) as where, sampled(lambda: observer.sample(lag)):
+        log.info("metrics and health are served", at=where)
+        yield
+
+
+def _versions(inputs: Inputs) -> tuple[str, str]:
+    return inputs.context.decoder_version, inputs.context.mapping_hash
 
 
 def _stderr() -> FilteringBoundLogger:

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Final, Literal
 
 from ami_kafka.loop import BatchPolicy
+from ami_normalize.observe.endpoint import Address
+from ami_normalize.observe.health import PATIENCE_S
 from ami_normalize.stream.breaker import BreakerPolicy
 
 DEFAULT_GROUP: Final = "ami-normalize"
@@ -28,3 +30,7 @@ class Settings:
     """Static membership: a name that stays with this process over restarts."""
     batch: BatchPolicy = field(default_factory=BatchPolicy)
     breaker: BreakerPolicy = field(default_factory=BreakerPolicy)
+    metrics: Address | None = None
+    """Where metrics and health are served; None: nowhere."""
+    patience_s: float = PATIENCE_S
+    """Unhealthy is who makes no progress for so long."""
