@@ -34,3 +34,9 @@ class SettingsInvalid(NormalizeError):
     """A setting has no usable value."""
 
     reason = "SETTINGS_INVALID"
+
+
+class RegistryInvalid(NormalizeError):
+    """What is to be registered, or was, is not in its form."""
+
+    reason = "REGISTRY_INVALID"

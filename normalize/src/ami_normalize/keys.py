@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
 from enum import Enum
 from pathlib import Path
 from typing import Final, Protocol
@@ -23,6 +24,8 @@ from ami_normalize.recent import Recent
 from ami_normalize.secret_file import read_secret, stamp_of
 
 _KEY_LENGTHS = {16, 32}
+_NO_PAIRS: Final = KeyPairs()
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _TITLE_LENGTH = 8
 BEGIN: Final = -(1 << 62)
 """Before every instant, in microseconds since 1970."""
@@ -57,13 +60,18 @@ class MeterKeys:
     """The first instant they are in force, in microseconds since 1970."""
     until_us: int = END
     """The first instant they are no longer."""
-    name: str = ""
-    """The versions of each kind and their validity in words, where there are several over time."""
+    versions: tuple[str, ...] = ()
+    """The version of each key, such as `guek 1a2b3c4d`, where the registry holds them."""
 
     @property
     def authenticated(self) -> bool:
         """Whether messages of this meter must carry a tag: an authentication key is known."""
         return self.keys.authentication is not None
+
+    @property
+    def name(self) -> str:
+        """The version of each key and their validity, in words."""
+        return f"{', '.join(self.versions)} ({span_text(self.from_us, self.until_us)})"
 
     def distance(self, at_us: int) -> int:
         """Return how far an instant lies outside their validity, in microseconds; 0 inside."""
@@ -116,13 +124,14 @@ class KeyRing:
         self._timelines = timelines
         self._overlap_us = overlap_us
         self._recent: Recent[bytes, MeterKeys] = Recent(_MOST_RECENT) if recent is None else recent
+        self._young = self._recent.young
 
     def __len__(self) -> int:
         return len(self._keys)
 
     def find(self, system_title: bytes | None, at_us: int = LATEST) -> MeterKeys | None:
         """Return the keys of a system title that are in force at an instant, or None."""
-        found = self._recent.young.get(system_title or b"")
+        found = self._young.get(system_title)  # type: ignore[arg-type]  # None is never found
         if found is not None and found.from_us <= at_us < found.until_us:
             return found
         return self._search(system_title, at_us) if system_title else self._any_title
@@ -160,13 +169,15 @@ class KeyRing:
         return KeyRing(
             self._keys if keys is None else keys._keys,  # noqa: SLF001  another of its kind
             any_title=self._any_title,
-            timelines=timelines or self._timelines,
+            timelines=self._timelines if timelines is None else timelines,
             overlap_us=self._overlap_us,
             recent=None if changed is None else self._recent.without(changed),
         )
 
     def _timeline(self, system_title: bytes | None) -> Timeline | None:
-        return self._timelines.timeline(system_title) if self._timelines and system_title else None
+        if self._timelines is None or not system_title:
+            return None
+        return self._timelines.timeline(system_title)
 
     def _search(self, system_title: bytes, at_us: int) -> MeterKeys | None:
         timeline = self._timeline(system_title)
@@ -226,14 +237,34 @@ def key_material(entry: Mapping[str, object], where: str) -> dict[KeyKind, bytes
 
 
 def assembled(
-    material: Mapping[KeyKind, bytes], *, from_us: int = BEGIN, until_us: int = END, name: str = ""
+    material: Mapping[KeyKind, bytes],
+    *,
+    from_us: int = BEGIN,
+    until_us: int = END,
+    versions: tuple[str, ...] = (),
 ) -> MeterKeys:
     """Return keys of several kinds, the encryption key among them, as what opens messages."""
     guek, gak = material[KeyKind.GUEK], material.get(KeyKind.GAK)
     version = hashlib.sha256(b"ami key version" + guek + (gak or b"")).hexdigest()[:8]
-    pairs = KeyPairs(peer_signing=material.get(KeyKind.SIGNATURE))
+    signature = material.get(KeyKind.SIGNATURE)
+    pairs = KeyPairs(peer_signing=signature) if signature else _NO_PAIRS
     keys = Keys(guek, gak, broadcast=material.get(KeyKind.GBEK), master=material.get(KeyKind.KEK), pairs=pairs)
-    return MeterKeys(keys, version, from_us, until_us, name)
+    return MeterKeys(keys, version, from_us, until_us, versions)
+
+
+def span_text(from_us: int, until_us: int) -> str:
+    """Say in words from when until when."""
+    begin = f"from {_iso(from_us)}" if from_us > 0 else ""
+    end = f"until {_iso(until_us)}" if until_us < END else ""
+    return " ".join(filter(None, (begin, end))) or "always"
+
+
+def _iso(micros: int) -> str:
+    try:
+        moment = _EPOCH + timedelta(microseconds=micros)
+    except OverflowError:
+        return "the end of time"
+    return moment.replace(microsecond=0, tzinfo=None).isoformat() + "Z"
 
 
 def version_of(kind: KeyKind, key: bytes) -> str:

@@ -6,6 +6,7 @@ A meter has names, in the form that an unregistered meter's id has: `st-<system 
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Protocol
@@ -68,8 +69,6 @@ class MeterFacts:
     limits: Limits = NO_LIMITS
     profiles: Mapping[str, ProfileFacts] = field(default_factory=dict, hash=False)
     """By the OBIS code of the profile, `A.B.C.D.E.F`."""
-    revision: int = 0
-    """The highest promoted revision of its readings."""
 
     def names(self) -> Iterator[str]:
         """Yield every name that means this meter, its id first."""
@@ -84,6 +83,19 @@ class MeterFacts:
             yield self.inventory_id
         yield from self.aliases
 
+    def rank(self, name: str) -> int | None:
+        """Return how well a name is this meter's: 0 its id, 1 a name it has, 2 an alias; None where it is not."""
+        if name == self.meter_id:
+            return 0
+        for place, own in enumerate(self.names()):
+            if own == name:
+                return 1 if place < self._own() else 2
+        return None
+
+    def _own(self) -> int:
+        """Return how many of its names are no aliases."""
+        return 1 + sum(map(bool, (self.system_title, self.logical_device_name, self.serial, self.inventory_id)))
+
     def titles(self) -> Iterator[bytes]:
         """Yield every system title that means this meter."""
         for name in dict.fromkeys(self.names()):
@@ -93,7 +105,16 @@ class MeterFacts:
 
 
 class Registry(Protocol):
-    """Finds meters. An instance never changes: what is registered later is another instance."""
+    """Finds meters. An instance never changes: what is registered later is another instance.
+
+    Where two meters have a name, it means the one whose id it is, else the one that has it now, not as an alias; where
+    two have it alike, it means nobody.
+    """
+
+    @property
+    def revision(self) -> int:
+        """The highest promoted revision of readings, which live ones carry; 0 at first."""
+        ...
 
     def __len__(self) -> int:
         """Return how many meters are registered."""
@@ -109,30 +130,39 @@ class Registry(Protocol):
 
 
 class Meters:
-    """The simple Registry: facts in memory, of which the first that claims a name has it."""
+    """The simple Registry: facts in memory."""
+
+    revision: Final = 0
 
     def __init__(self, facts: Iterable[MeterFacts] = ()) -> None:
         """Hold `facts`."""
-        self._names: dict[str, MeterFacts] = {}
-        self._titles: dict[bytes, MeterFacts] = {}
+        self._claims: defaultdict[str, list[MeterFacts]] = defaultdict(list)
         self._count = 0
         for meter in facts:
             self._count += 1
-            for name in meter.names():
-                self._names.setdefault(name, meter)
-            for title in meter.titles():
-                self._titles.setdefault(title, meter)
+            for name in dict.fromkeys(meter.names()):
+                self._claims[name].append(meter)
 
     def __len__(self) -> int:
         return self._count
 
     def by_title(self, system_title: bytes) -> MeterFacts | None:
         """Return the meter of a system title."""
-        return self._titles.get(system_title)
+        return self.by_name(title_name(system_title))
 
     def by_name(self, name: str) -> MeterFacts | None:
         """Return the meter of a name."""
-        return self._names.get(name)
+        return surest(name, self._claims.get(name, ()))
+
+
+def surest(name: str, claimants: Iterable[MeterFacts]) -> MeterFacts | None:
+    """Return who of several has a name: by id before all else, aliases last; None where two have it alike."""
+    ranked = sorted(
+        ((rank, meter) for meter in claimants if (rank := meter.rank(name)) is not None), key=lambda one: one[0]
+    )
+    if not ranked or (len(ranked) > 1 and ranked[0][0] == ranked[1][0]):
+        return None
+    return ranked[0][1]
 
 
 NO_METERS: Final[Registry] = Meters()

@@ -184,13 +184,16 @@ def test_the_zone_also_places_events_and_telegrams(context):
     assert (read.meter.id, read.time.meter_time_origin) == ("MP-1", pb.TIME_ORIGIN_CONFIGURED_ZONE)
 
 
-def test_the_first_meter_that_claims_a_name_has_it():
-    both = Meters([FACTS, replace(FACTS, meter_id="MP-2")])
+def test_of_two_meters_with_one_name_the_surest_has_it():
+    renamed = MeterFacts("MP-9", aliases=("MP-1", "sn-12345678", "sn-1"))
+    both = Meters([renamed, FACTS, MeterFacts("MP-3", aliases=("sn-1",))])
 
-    assert len(both) == 2
+    assert len(both) == 3
+    assert both.by_name("MP-1") is FACTS  # its id, another's alias
+    assert both.by_name("sn-12345678") is FACTS  # its own serial, another's alias
+    assert both.by_name("sn-1") is None  # an alias of two
     assert both.by_title(TITLE) is FACTS
-    assert both.by_name("sn-12345678") is FACTS
-    assert both.by_name("MP-2").meter_id == "MP-2"
+    assert Meters([FACTS, replace(FACTS, meter_id="MP-2")]).by_title(TITLE) is None
 
 
 @pytest.mark.parametrize("name", ["st-", "st-414d49", "st-414d49000000000g", "ldn-414d490000000001"])

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta, timezone
 from itertools import pairwise
 from typing import Final, NamedTuple
 
 from ami_normalize.keys import BEGIN, END, KeyKind, MeterKeys, assembled
 from ami_normalize.registry.keystore import KeyStore, KeyUnavailable, Wrapped
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_KINDS: Final = {kind: kind.value for kind in KeyKind}
 _MOST_VERSIONS: Final = 64
 """Versions of all kinds considered for one meter; those that began last are."""
 
@@ -78,32 +77,18 @@ class WrappedTimeline:
         except KeyUnavailable as error:
             self.trouble = f"the registered keys of {self._title.hex()} cannot be used: {error}"
             return None
-        names = ", ".join(f"{one.kind.value} {one.version}" for one in epoch.versions)
-        name = f"{names} ({span_text(epoch.from_us, epoch.until_us)})"
-        return assembled(material, from_us=epoch.from_us, until_us=epoch.until_us, name=name)
+        names = tuple(f"{_KINDS[one.kind]} {one.version}" for one in epoch.versions)
+        return assembled(material, from_us=epoch.from_us, until_us=epoch.until_us, versions=names)
 
 
 def key_name(system_title: bytes, kind: KeyKind, version: str) -> bytes:
     """Return the registry's record key of a key version, which is also what the wrapped key is bound to."""
-    return f"key/{system_title.hex()}/{kind.value}/{version}".encode()
-
-
-def span_text(from_us: int, until_us: int) -> str:
-    """Say in words from when until when."""
-    begin = f"from {_iso(from_us)}" if from_us > 0 else ""
-    end = f"until {_iso(until_us)}" if until_us < END else ""
-    return " ".join(filter(None, (begin, end))) or "always"
-
-
-def _iso(micros: int) -> str:
-    try:
-        moment = _EPOCH + timedelta(microseconds=micros)
-    except OverflowError:
-        return "the end of time"
-    return moment.replace(microsecond=0, tzinfo=None).isoformat() + "Z"
+    return f"key/{system_title.hex()}/{_KINDS[kind]}/{version}".encode()
 
 
 def _epochs(versions: Sequence[KeyVersion]) -> tuple[_Epoch, ...]:
+    if len({one.kind for one in versions}) == len(versions) and len({one[2:4] for one in versions}) == 1:
+        return _only_epoch(versions)
     known = sorted(versions, key=lambda one: (one.from_us, one.version))[-_MOST_VERSIONS:]
     instants = {BEGIN, END}
     for one in known:
@@ -119,3 +104,10 @@ def _epochs(versions: Sequence[KeyVersion]) -> tuple[_Epoch, ...]:
         else:
             found.append(_Epoch(begin, end, chosen))
     return tuple(found)
+
+
+def _only_epoch(versions: Sequence[KeyVersion]) -> tuple[_Epoch, ...]:
+    """Return what most meters have: one version of each key, all valid at the same time."""
+    if all(one.kind is not KeyKind.GUEK for one in versions):
+        return ()
+    return (_Epoch(versions[0].from_us, versions[0].until_us, tuple(versions)),)
