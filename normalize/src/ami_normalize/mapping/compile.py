@@ -10,6 +10,7 @@ from ami_normalize.errors import MappingInvalid
 from ami_normalize.mapping.check import check
 from ami_normalize.mapping.dialect import Column, Condition, Dialect, Layout, Rule
 from ami_normalize.model import ScalerUnit
+from ami_normalize.status import StatusBit
 from ami_schemas import units
 from ami_schemas.event_types import Companion
 
@@ -36,6 +37,7 @@ def _dialect(entry: Mapping[str, Any], source: str) -> Dialect:
         stamps_start=time.get("row_stamp") == "start",
         nulls_absent=entry.get("nulls") == "absent",
         companion=Companion(entry["companion"]) if "companion" in entry else None,
+        status=tuple(StatusBit(bit) for bit in entry["status"]) if "status" in entry else None,
         renames=any("as" in rule for rule in entry.get("objects", ())),
         source=source,
     )

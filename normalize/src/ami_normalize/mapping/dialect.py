@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 from ami_dlms.axdr import Data, Tag
 from ami_dlms.obis import Pattern, parse_obis
 from ami_normalize.model import ScalerUnit
+from ami_normalize.status import Bits
 from ami_schemas.event_types import Companion
 
 _NUMBERS = frozenset(
@@ -136,6 +137,8 @@ class Dialect:
     """A null is an object the meter does not have."""
     companion: Companion | None = None
     """The companion specification whose event codes, alarm bits and status words it has."""
+    status: Bits | None = None
+    """What the bits of status words mean; None: as the companion has it."""
     renames: bool = False
     """Some rule reads objects as another code."""
     source: str = ""

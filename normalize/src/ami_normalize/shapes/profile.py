@@ -9,19 +9,23 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import timedelta
+from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
 
 from ami_dlms.axdr import Data, Tag
 from ami_dlms.cosem.buffer import resolved
 from ami_dlms.selective import CLOCK_CLASS
+from ami_normalize import status
 from ami_normalize.dialects import Dialect
 from ami_normalize.instants import Instant, from_unix
 from ami_normalize.model import VALUE_ATTRIBUTE, Block, Entry, ScalerUnit
 from ami_normalize.numbers import Exact, Value
 from ami_normalize.quality import Quality
 from ami_normalize.shapes import objects
+from ami_normalize.status import Status
 
 Place = Callable[[Instant, bool], Instant]
 """Puts a local time into the default zone; the flag chooses the second of two equal local times."""
@@ -50,12 +54,6 @@ class Column(NamedTuple):
         """Whether it stamps the rows with a UNIX time (0-0:1.1.0)."""
         return self.obis.split(".")[2:5] == ["1", "1", "0"] and self.obis.startswith("0.")
 
-    @property
-    def is_status(self) -> bool:
-        """Whether it is the profile status (0-b:96.10.e)."""
-        groups = self.obis.split(".")
-        return groups[0] == "0" and groups[2:4] == ["96", "10"]
-
 
 class Row(NamedTuple):
     """A row with every null and delta replaced by what it stands for."""
@@ -72,6 +70,13 @@ class Buffer(NamedTuple):
     columns: Sequence[Column]
     period_s: int = 0
     """The capture period; 0 where not known or driven by events, then the stamps tell."""
+
+
+@lru_cache(maxsize=1024)
+def is_status(obis: str) -> bool:
+    """Tell whether a code is a profile's status word (0-b:96.10.e)."""
+    groups = obis.split(".")
+    return groups[0] == "0" and groups[2:4] == ["96", "10"]
 
 
 def blocks(
@@ -112,10 +117,23 @@ def _rows(buffer: Buffer, dialect: Dialect, place: Place) -> Iterator[Row]:
         if clock_at is not None:
             given = row.value[clock_at]
             if given.tag in objects.EMPTY:
-                stamp = stamp.shifted(step) if stamp and step else None
+                stamp = _counted_on(stamp, step)
             else:
-                stamp = _placed(_stamp(given, columns[clock_at], dialect), stamp, place)
+                read = _stamp(given, columns[clock_at], dialect)
+                if read and read.summer is None and read.utc is None and (status := _status(cells, columns, dialect)):
+                    read = replace(read, summer=status.summer)
+                stamp = _placed(read, stamp, place)
         yield Row(stamp, cells)
+
+
+def _counted_on(stamp: Instant | None, step: timedelta) -> Instant | None:
+    """Return the stamp one row on; None where nothing says when, or the calendar has no such time."""
+    if stamp is None or not step:
+        return None
+    try:
+        return stamp.shifted(step)
+    except OverflowError:
+        return None
 
 
 def _placed(read: Instant | None, before: Instant | None, place: Place) -> Instant | None:
@@ -214,7 +232,8 @@ def _block(
 ) -> Iterator[Block]:
     columns = buffer.columns
     first_end = run[0].stamp if run[0] else None
-    statuses = _statuses(run, columns)
+    statuses = _statuses(run, columns, dialect)
+    marks = [_row_quality(row, columns, dialect) for row in run]
     seen: Counter[tuple[str, int]] = Counter()
     for index, column in enumerate(columns):
         if column.is_clock or index in without:
@@ -222,10 +241,10 @@ def _block(
         values: list[Value] = []
         quality: list[tuple[Quality, ...]] = []
         unit = 255
-        for row in run:
+        for row, mark in zip(run, marks, strict=True):
             if row is None:
                 values.append(None)
-                quality.append((Quality.MISSING,))
+                quality.append(mark)
                 continue
             entry = Entry(column.obis, row.cells[index], column.scaler_unit, column.attribute, column.class_id)
             reading = objects.reading(entry, None, dialect)
@@ -233,7 +252,7 @@ def _block(
             values.append(Exact(int(value), 0) if isinstance(value, bool) else value)
             if value is not None:
                 unit = reading.unit
-            quality.append((*reading.quality, *_row_quality(row.stamp)))
+            quality.append((*reading.quality, *mark) if reading.quality else mark)
         key = (column.obis, column.attribute)
         yield Block(
             profile=buffer.obis,
@@ -250,13 +269,28 @@ def _block(
         seen[key] += 1
 
 
-def _row_quality(stamp: Instant | None) -> tuple[Quality, ...]:
-    return (Quality.TIME_RECEPTION,) if stamp is None else stamp.quality
+def _row_quality(row: Row | None, columns: Sequence[Column], dialect: Dialect) -> tuple[Quality, ...]:
+    """Return what holds for every value of a row."""
+    if row is None:
+        return (Quality.MISSING,)
+    clock = (Quality.TIME_RECEPTION,) if row.stamp is None else row.stamp.quality
+    status = _status(row.cells, columns, dialect)
+    return tuple(dict.fromkeys((*clock, *status.quality))) if status and status.quality else clock
 
 
-def _statuses(run: Sequence[Row | None], columns: Sequence[Column]) -> tuple[int, ...]:
+def _status(cells: Sequence[Data], columns: Sequence[Column], dialect: Dialect) -> Status | None:
+    """Return what the status word of a row says, None where the profile captures none."""
+    at = _status_at(columns, dialect)
+    return None if at is None else status.of(cells[at], dialect.status, dialect.companion)
+
+
+def _status_at(columns: Sequence[Column], dialect: Dialect) -> int | None:
+    return next((index for index, column in enumerate(columns) if is_status(dialect.code(column.obis))), None)
+
+
+def _statuses(run: Sequence[Row | None], columns: Sequence[Column], dialect: Dialect) -> tuple[int, ...]:
     """Return the status word of each row (0 for a missing one), if the profile captures one as a number."""
-    at = next((index for index, column in enumerate(columns) if column.is_status), None)
+    at = _status_at(columns, dialect)
     if at is None:
         return ()
     words = [row.cells[at].value if row else 0 for row in run]

@@ -38,6 +38,10 @@ class Quality(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     QUALITY_TIME_IMPOSSIBLE: _ClassVar[Quality]
     QUALITY_COUNTER_AT_END: _ClassVar[Quality]
     QUALITY_MANUFACTURER_SPECIFIC: _ClassVar[Quality]
+    QUALITY_POWER_DOWN: _ClassVar[Quality]
+    QUALITY_DATA_INVALID: _ClassVar[Quality]
+    QUALITY_CLOCK_ADJUSTED: _ClassVar[Quality]
+    QUALITY_CRITICAL_ERROR: _ClassVar[Quality]
 
 class Protection(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -72,6 +76,10 @@ QUALITY_LIMIT_EXCEEDED: Quality
 QUALITY_TIME_IMPOSSIBLE: Quality
 QUALITY_COUNTER_AT_END: Quality
 QUALITY_MANUFACTURER_SPECIFIC: Quality
+QUALITY_POWER_DOWN: Quality
+QUALITY_DATA_INVALID: Quality
+QUALITY_CLOCK_ADJUSTED: Quality
+QUALITY_CRITICAL_ERROR: Quality
 PROTECTION_UNSPECIFIED: Protection
 PROTECTION_NONE: Protection
 PROTECTION_ENCRYPTED: Protection
