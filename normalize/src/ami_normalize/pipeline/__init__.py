@@ -13,6 +13,7 @@ A record may hold several APDUs; each goes its own way from `decrypt` on.
 from __future__ import annotations
 
 import traceback
+from collections.abc import Callable
 from pathlib import PurePath
 
 from ami_normalize.pipeline.context import Context
@@ -37,6 +38,7 @@ from ami_schemas.reasons import Reason
 __all__ = [
     "Context",
     "EventsOutcome",
+    "Interpreted",
     "Outcome",
     "Outcomes",
     "Parked",
@@ -50,10 +52,16 @@ __all__ = [
 ]
 
 
-def normalize(record: RawRecord, context: Context) -> Outcomes:
-    """Return how a raw record ends: the same record and context always end the same."""
+def normalize(
+    record: RawRecord, context: Context, judge: Callable[[Interpreted], Interpreted] | None = None
+) -> Outcomes:
+    """Return how a raw record ends: the same record and context always end the same.
+
+    `judge` may turn what is understood down, by what is remembered of other records (see `ami_normalize.ledger`).
+    """
     try:
-        return encode(understand(record, context), context)
+        understood = understand(record, context)
+        return encode(judge(understood) if judge else understood, context)
     except Refused as refusal:
         return (refusal.outcome(),)
     except (OSError, MemoryError):

@@ -19,6 +19,7 @@ from ami_dlms.security import Keys, Protection, unprotect, verify_apdu
 from ami_normalize.keys import MeterKeys
 from ami_normalize.meter import MeterFacts
 from ami_normalize.pipeline.context import Context
+from ami_normalize.pipeline.freshness import Proof, proof_of
 from ami_normalize.pipeline.identify import Identified
 from ami_normalize.pipeline.outcome import Refused, each
 from ami_normalize.pipeline.readable import readable
@@ -51,6 +52,8 @@ class Plain:
     mismatched: bool = False
     """Read although its tag does not verify."""
     quality: tuple[Quality, ...] = ()
+    proof: Proof | None = None
+    """The counter that a verified tag vouches for; None where none does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +130,7 @@ def _uncipher(
         guessed=opened.protection.encrypted and not opened.verified,
         mismatched=mismatched,
         quality=(*plain.quality, Quality.UNVERIFIED_TAG) if unverified else plain.quality,
+        proof=proof_of(ciphered, title or b"", keys.version) if opened.verified else plain.proof,
     )
 
 
@@ -157,6 +161,7 @@ def _unsign(signed: GeneralSigning, plain: Plain, at_us: int, context: Context) 
         guessed=plain.guessed and not verified,
         mismatched=plain.mismatched,
         quality=plain.quality if verified else (*plain.quality, Quality.UNVERIFIED_TAG),
+        proof=plain.proof,
     )
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from ami_kafka.loop import Output, RawMessage
 from ami_normalize.pipeline import (
     Context,
     EventsOutcome,
+    Interpreted,
     Outcome,
     Parked,
     RawRecord,
@@ -18,10 +19,26 @@ from ami_normalize.pipeline import (
 )
 from ami_schemas import headers, topics
 
+Judge = Callable[[Interpreted], Interpreted]
 
-def outputs(message: RawMessage, context: Context, group: str) -> Iterator[Output]:
-    """Yield the records that stand for a raw record: one at least."""
-    record = RawRecord(
+
+def outputs(message: RawMessage, context: Context, group: str, judge: Judge | None = None) -> Iterator[Output]:
+    """Yield the records that stand for a raw record: one at least. `judge` may turn down what was understood."""
+    record = raw_record(message)
+    outcomes = normalize(record, context, judge)
+    made = [made for outcome in outcomes for made in _made(outcome, message, context, group)]
+    several = Counter(output.topic for output in made)
+    numbered: Counter[str] = Counter()
+    for output in made:
+        suffix = f"#{numbered[output.topic]}" if several[output.topic] > 1 else ""
+        numbered[output.topic] += 1
+        source = (headers.SOURCE, f"{record.source}{suffix}".encode())
+        yield output._replace(headers=[*output.headers, source])
+
+
+def raw_record(message: RawMessage) -> RawRecord:
+    """Return a message as the pipeline sees it."""
+    return RawRecord(
         topic=message.topic,
         partition=message.partition,
         offset=message.offset,
@@ -30,14 +47,6 @@ def outputs(message: RawMessage, context: Context, group: str) -> Iterator[Outpu
         headers=dict(message.headers),
         timestamp_ms=message.timestamp_ms,
     )
-    made = [made for outcome in normalize(record, context) for made in _made(outcome, message, context, group)]
-    several = Counter(output.topic for output in made)
-    numbered: Counter[str] = Counter()
-    for output in made:
-        suffix = f"#{numbered[output.topic]}" if several[output.topic] > 1 else ""
-        numbered[output.topic] += 1
-        source = (headers.SOURCE, f"{record.source}{suffix}".encode())
-        yield output._replace(headers=[*output.headers, source])
 
 
 def _made(outcome: Outcome, message: RawMessage, context: Context, group: str) -> Iterator[Output]:

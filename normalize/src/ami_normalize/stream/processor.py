@@ -1,19 +1,22 @@
-"""A batch of raw records to what is to be written for it."""
+"""A batch of raw records to what is to be written, and what is remembered from one to the next."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 
 from ami_kafka.loop import LedgerRecord, Output, RawMessage
+from ami_normalize.ledger import Ruling, Windows, judged
 from ami_normalize.observe.tally import Tally
+from ami_normalize.pipeline import Interpreted
+from ami_normalize.pipeline.freshness import Proof
 from ami_normalize.stream.breaker import Breaker
-from ami_normalize.stream.derived import outputs
+from ami_normalize.stream.derived import Judge, outputs
 from ami_normalize.stream.fared import fared
 from ami_normalize.stream.inputs import Inputs
 
 
 class Processor:
-    """Turns a batch of raw records into what is to be written."""
+    """Turns a batch of raw records into what is to be written (the protocol is `ami_kafka.processor.Processor`)."""
 
     def __init__(self, inputs: Inputs, group: str, breaker: Breaker, tally: Tally | None = None) -> None:
         """Process by what is in force in `inputs`; `group` stands in dead letters and parked records."""
@@ -21,38 +24,58 @@ class Processor:
         self._group = group
         self._breaker = breaker
         self._tally = tally
+        self._windows = Windows(group)
 
     def __call__(self, batch: Sequence[RawMessage]) -> Iterable[Output]:
-        """Return the outputs of a batch, in its order. Changed files take effect between batches.
+        """Return the outputs of a batch, in its order, then what the ledger must hold of it.
 
-        Raises BreakerOpen instead of giving a fleet's messages up to wrong keys.
+        Changed files take effect between batches. Raises BreakerOpen instead of giving a fleet's messages up to wrong
+        keys.
         """
         self._inputs.refresh()
         self._breaker.admit()
         context = self._inputs.context
-        made = [output for message in batch for output in outputs(message, context, self._group)]
+        judges = {partition: self._judge(partition) for partition in {message.partition for message in batch}}
+        made = [
+            output for message in batch for output in outputs(message, context, self._group, judges[message.partition])
+        ]
         self._breaker.judge(fared(batch, made))
         if self._tally:
             self._tally.take(batch, made)
-        return made
+        return [*made, *self._windows.outputs()]
 
     def due(self, partitions: Collection[int]) -> Iterable[Output]:  # noqa: ARG002
         """Return nothing: all that is written comes from raw records."""
         return ()
 
     def restore(self, partition: int, records: Sequence[LedgerRecord]) -> None:
-        """Keep nothing."""
+        """Take over the windows of a partition: whose they are, of those messages were opened before."""
+        titles = self._windows.restore(partition, records)
+        self._breaker.knows(f"st-{title.hex()}".encode() for title in titles)
 
-    def release(self, partitions: Collection[int]) -> None:  # noqa: ARG002
-        """Count nothing that nobody knows the fate of."""
-        self.aborted()
+    def release(self, partitions: Collection[int]) -> None:
+        """Forget what is remembered of partitions; count nothing that nobody knows the fate of."""
+        self._windows.release(partitions)
+        if self._tally:
+            self._tally.aborted()
 
     def committed(self) -> None:
-        """Count what is written."""
+        """Keep what the batch changed, and count what is written."""
+        self._windows.committed()
         if self._tally:
             self._tally.committed()
 
     def aborted(self) -> None:
-        """Count nothing: it comes again."""
+        """Forget what the batch changed: it comes again."""
+        self._windows.aborted()
         if self._tally:
             self._tally.aborted()
+
+    def _judge(self, partition: int) -> Judge:
+        def rule(proof: Proof) -> Ruling:
+            return self._windows.judge(partition, proof.key, proof.counter, proof.tag)
+
+        def judge(interpreted: Interpreted) -> Interpreted:
+            return judged(interpreted, rule)
+
+        return judge

@@ -1,0 +1,104 @@
+"""All windows of a processor, by partition: a copy of what the ledger topic keeps.
+
+What a batch changes is provisional until its transaction is committed, and forgotten when it is aborted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from typing import Final
+
+from ami_kafka.loop import LedgerRecord, Output
+from ami_normalize.ledger import window
+from ami_normalize.ledger.window import Ruling, Window
+from ami_schemas import topics
+
+_TITLE: Final = 8
+_PREFIX: Final = "window/"
+
+Key = bytes
+"""What a counter belongs to: the system title, eight octets, and the key version (`pipeline.freshness.Proof.key`)."""
+
+
+def record_key(group: str, key: Key) -> bytes:
+    """Give the key of a window's record: `window/<group>/<system title, hex>/<key version>`."""
+    return f"{_PREFIX}{group}/{key[:_TITLE].hex()}/".encode() + key[_TITLE:]
+
+
+class Windows:
+    """The windows of the partitions owned."""
+
+    def __init__(self, group: str) -> None:
+        """Hold nothing yet; `group` tells the ledger's records of this normalizer from others'."""
+        self._group = group
+        self._prefix = f"{_PREFIX}{group}/".encode()
+        self._known: dict[int, dict[Key, bytes]] = {}
+        self._changed: dict[int, dict[Key, bytes]] = {}
+
+    def __len__(self) -> int:
+        return sum(len(known) for known in self._known.values())
+
+    def judge(self, partition: int, key: Key, counter: int, tag: bytes) -> Ruling:
+        """Judge the counter of a message with a verified tag, of which `tag` is the first four octets."""
+        changed = self._changed.get(partition)
+        if changed is None:
+            changed = self._changed[partition] = {}
+        state = changed.get(key)
+        if state is None:
+            known = self._known.get(partition)
+            state = known.get(key) if known is not None else None
+        after, ruling = window.judge(state, counter, tag)
+        if after is not state:
+            changed[key] = after
+        return ruling
+
+    def mark(self, partition: int, key: Key, counter: int, tag: bytes) -> None:
+        """Note a counter as seen, without a verdict."""
+        changed = self._changed.setdefault(partition, {})
+        state = changed.get(key) or self._known.get(partition, {}).get(key)
+        after = window.mark(state, counter, tag)
+        if after != state:
+            changed[key] = after
+
+    def outputs(self, partitions: Collection[int] | None = None) -> Iterator[Output]:
+        """Yield the ledger's records of all windows changed since the last commit, one a window."""
+        for partition, changed in self._changed.items():
+            if partitions is None or partition in partitions:
+                for key, state in changed.items():
+                    yield Output(topics.LEDGER, partition, self._record_key(key), state, [])
+
+    def restore(self, partition: int, records: Iterable[LedgerRecord]) -> list[bytes]:
+        """Take over what the ledger holds, return the system titles; what is no window of this group is passed over."""
+        known = self._known.setdefault(partition, {})
+        length = len(self._prefix)
+        titles = []
+        for name, value in records:
+            if not name.startswith(self._prefix):
+                continue
+            title, _, version = name[length:].partition(b"/")
+            key = bytes.fromhex(title.decode("ascii")) + version
+            if value is None:
+                known.pop(key, None)
+            else:
+                known[key] = Window.of(value).packed()
+                titles.append(key[:_TITLE])
+        return titles
+
+    def release(self, partitions: Collection[int]) -> None:
+        """Forget partitions."""
+        for partition in partitions:
+            self._known.pop(partition, None)
+            self._changed.pop(partition, None)
+
+    def committed(self) -> None:
+        """Keep what changed."""
+        for partition, changed in self._changed.items():
+            self._known.setdefault(partition, {}).update(changed)
+        self._changed.clear()
+
+    def aborted(self) -> None:
+        """Forget what changed."""
+        self._changed.clear()
+
+    def _record_key(self, key: Key) -> bytes:
+        return self._prefix + key[:_TITLE].hex().encode() + b"/" + key[_TITLE:]
