@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ami_dlms.cosem.classes import CLASSES, Attribute, InterfaceClass
 from ami_dlms.cosem.interface import SIMPLE
-from ami_normalize.observe.names import METRICS
+from ami_normalize.observe.names import METRICS, WORKER_METRICS
 from ami_schemas import event_types
 from ami_schemas.event_types import Companion, EventMeaning
 from ami_schemas.reasons import Disposition, Reason
@@ -66,7 +66,7 @@ def metrics() -> str:
         "| metric | labels | says | do |",
         "| --- | --- | --- | --- |",
     ]
-    for metric in METRICS:
+    for metric in (*METRICS, *WORKER_METRICS):
         name = metric.exposed[0] if metric.kind != "histogram" else metric.name
         labels = ", ".join(f"`{label}`" for label in metric.labels)
         kind = " (histogram)" if metric.kind == "histogram" else ""

@@ -87,10 +87,10 @@ def survive(bootstrap, log, *, kills, meters, messages):
         )
     finally:
         stop(process)
-    _check(bootstrap, meters, messages)
+    check(bootstrap, meters, messages)
 
 
-def _check(bootstrap, meters, messages):
+def check(bootstrap, meters, messages):
     seen = collections.Counter()
     for record in read_all(bootstrap, topics.READINGS):
         message = pb.MeterReadings.FromString(record.value())

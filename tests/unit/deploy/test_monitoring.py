@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ami_normalize.observe.names import METRICS
+from ami_normalize.observe.names import METRICS, WORKER_METRICS
 
 pytestmark = pytest.mark.unit
 
 MONITORING = Path(__file__).resolve().parents[3] / "deploy" / "monitoring"
-EXPOSED = {name: metric for metric in METRICS for name in metric.exposed}
+EXPOSED = {name: metric for metric in (*METRICS, *WORKER_METRICS) for name in metric.exposed}
 NAME = re.compile(r"\bami_\w+")
 
 
@@ -35,7 +35,7 @@ def test_what_is_asked_for_exists(expression):
     assert used or "up{" in expression
     for name in used:
         assert name in EXPOSED, name
-    known = {label for name in used for label in EXPOSED[name].labels} | {"instance", "job", "le"}
+    known = {label for name in used for label in EXPOSED[name].labels} | {"instance", "job", "le", "worker"}
     for listed in re.findall(r"\bby \(([^)]*)\)", expression):
         assert {label.strip() for label in listed.split(",")} <= known
     for label in re.findall(r"(\w+)!?=~?\"", expression):
@@ -44,7 +44,8 @@ def test_what_is_asked_for_exists(expression):
 
 def test_the_dashboard_shows_every_metric():
     shown = " ".join(target["expr"] for panel in panels() for target in panel["targets"])
-    assert [metric.name for metric in METRICS if not any(name in shown for name in metric.exposed)] == []
+    seen = {EXPOSED[name].name for name in NAME.findall(shown)}
+    assert {metric.name for metric in EXPOSED.values()} - seen == set()
 
 
 def test_panels_have_ids_of_their_own_and_do_not_overlap():

@@ -57,14 +57,21 @@ def normalize(
         typer.Option(metavar="SECONDS", min=1.0, help="Unhealthy: records wait, and none was done for so long."),
     ] = 60.0,
     instance_id: Annotated[
-        str | None, typer.Option(help="A name of this process that stays over restarts (static membership).")
+        str | None,
+        typer.Option(help="A name of this process that stays over restarts (static membership); workers add -1, -2, …"),
     ] = None,
+    workers: Annotated[
+        int, typer.Option(metavar="N", min=1, max=256, help="So many processes, started again when they end.")
+    ] = 1,
+    supervised: Annotated[int | None, typer.Option(hidden=True, help="Which worker of a supervisor this is.")] = None,
 ) -> None:
     """Turn raw records into readings, events, dead letters and parked records, exactly once.
 
-    Logs to stderr. Start as many as there is work for; SIGTERM and Ctrl-C end one cleanly, SIGKILL loses nothing.
+    Logs to stderr. Start as many as there is work for, or --workers; SIGTERM and Ctrl-C end them cleanly, SIGKILL loses
+    nothing.
     """
     from ami_cli.logs import LoopLog, stderr_logger
+    from ami_cli.workers import supervise
     from ami_kafka.check import check
     from ami_normalize.mapping.watched import DEFAULT_MAPPING
     from ami_normalize.observe.endpoint import Address
@@ -72,9 +79,12 @@ def normalize(
     from ami_normalize.stream.inputs import Inputs
     from ami_normalize.stream.run import run
     from ami_normalize.stream.settings import DEFAULT_GROUP, Settings
+    from ami_normalize.workers.supervised import end_with_supervisor
     from ami_schemas import topics
 
     log = stderr_logger("normalize")
+    if supervised is not None:
+        log = log.bind(worker=supervised)
     settings = Settings(
         bootstrap=bootstrap_servers(bootstrap),
         group=group or DEFAULT_GROUP,
@@ -93,5 +103,10 @@ def normalize(
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
+    if workers > 1:
+        supervise(workers, settings, stop, log)
+        return
+    if supervised is not None:
+        end_with_supervisor(stop)
     log.info("normalizing", kafka=settings.bootstrap, group=settings.group)
     run(settings, stop, LoopLog(log), log)

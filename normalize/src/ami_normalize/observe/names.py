@@ -125,9 +125,23 @@ INFO: Final = Metric(
     ("decoder", "mapping"),
 )  # fmt: skip
 
+WORKER_UP: Final = Metric(
+    "ami_normalize_worker_up", "gauge", "1 while a worker of `--workers` answers its supervisor",
+    "0 for long: look at what it said last",
+    ("worker",),
+)  # fmt: skip
+WORKER_RESTARTS: Final = Metric(
+    "ami_normalize_worker_restarts", "counter", "times a worker of `--workers` was started again",
+    "grows: look at what it said last; an error comes again and again",
+    ("worker",),
+)  # fmt: skip
+
 METRICS: Final = (
     HEALTHY, LAG, OLDEST, COMMITTED_OFFSET, LAST_COMMIT, PARTITIONS, RECORDS, OUTPUTS, REFUSED, BATCH_RECORDS,
     BATCH_SECONDS, COMMIT_SECONDS, ABORTS, REBUILDS, REBALANCES, OVERSIZE, HELD, KAFKA_AWAY, BREAKER,
     PARKED_WAITING, INFO,
 )  # fmt: skip
-"""All of them, the most telling first."""
+"""Those of a normalizer, the most telling first; with `--workers` each has the label `worker` beside its own."""
+
+WORKER_METRICS: Final = (WORKER_UP, WORKER_RESTARTS)
+"""Those of a supervisor."""
