@@ -10,6 +10,7 @@ import typer
 from ami_cli.console import console, print_json, table
 from ami_cli.errors import CommandError, ExitCode
 from ami_cli.options import Json
+from ami_cli.verbs.learn import learn
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from ami_normalize.mapping.dialect import Condition, Dialect
 
 app = typer.Typer(help="Dialects: what makers' meters leave unsaid, as data.", no_args_is_help=True)
+app.command()(learn)
 
 
 @app.command()
