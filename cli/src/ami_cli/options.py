@@ -16,6 +16,15 @@ Bootstrap = Annotated[
         help="Kafka to use. Without it: the local Kafka of `ami kafka start` if it runs, else localhost:9092.",
     ),
 ]
+Kek = Annotated[
+    Path | None,
+    typer.Option(
+        "--kek",
+        envvar="AMI_KEK",
+        metavar="FILE",
+        help="Key encryption keys that wrap and open the registry's keys, mode 600; made by `ami keys kek`.",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="JSON lines on stdout instead of tables.")]
 Config = Annotated[Path | None, typer.Option("--config", "-c", metavar="FILE", help="Configuration (YAML).")]
 

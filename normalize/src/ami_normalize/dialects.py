@@ -12,25 +12,36 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
+from typing import NamedTuple
 
 from ami_dlms.axdr import Data
 from ami_normalize.errors import MappingInvalid
 from ami_normalize.mapping.compile import dialects_of
 from ami_normalize.mapping.dialect import NO_DIALECT, Dialect, Layout, Rule, Traits
 
-__all__ = ["BUILT_IN", "NO_DIALECT", "Dialect", "Dialects", "Layout", "Rule", "Traits"]
+__all__ = ["BUILT_IN", "NO_DIALECT", "Dialect", "Dialects", "Layout", "MappingFile", "Rule", "Traits"]
 
 BUILT_IN = "built-in"
 """Begins the `source` of a dialect that is shipped."""
 
 
+class MappingFile(NamedTuple):
+    """A file of dialects."""
+
+    name: str
+    content: bytes
+    built_in: bool = False
+    """It is shipped with the software."""
+
+
 class Dialects:
     """All dialects in force, the user's before the built-in ones."""
 
-    def __init__(self, dialects: Iterable[Dialect], content_hash: str) -> None:
-        """Hold dialects; `content_hash` is their version."""
+    def __init__(self, dialects: Iterable[Dialect], content_hash: str, files: Iterable[MappingFile] = ()) -> None:
+        """Hold dialects; `content_hash` is their version, `files` what they were read from."""
         self._dialects = tuple(dialects)
         self.content_hash = content_hash
+        self.files = tuple(files)
 
     @property
     def in_order(self) -> tuple[Dialect, ...]:
@@ -61,14 +72,26 @@ class Dialects:
     @classmethod
     def of_contents(cls, contents: Iterable[tuple[str, bytes]]) -> Dialects:
         """Return the dialects of named contents, and the built-in ones; raises MappingInvalid."""
-        digest = hashlib.sha256()
-        found: list[Dialect] = []
-        for name, content in contents:
-            digest.update(content)
-            found.extend(dialects_of(content, name))
-        built_in, content_hash = _built_in()
-        digest.update(content_hash.encode())
-        return cls([*found, *built_in], digest.hexdigest()[:16])
+        users = [MappingFile(name, content) for name, content in contents]
+        built_in, files = _built_in()
+        found = [dialect for file in users for dialect in dialects_of(file.content, file.name)]
+        return cls([*found, *built_in], _version([*users, *files]), [*users, *files])
+
+    @classmethod
+    def of_files(cls, files: Iterable[MappingFile]) -> Dialects:
+        """Return the dialects of files alone, built-in ones among them as they were; raises MappingInvalid."""
+        files = tuple(files)
+        found = [dialect for file in files for dialect in dialects_of(file.content, file.name)]
+        return cls(found, _version(files), files)
+
+
+def _version(files: Sequence[MappingFile]) -> str:
+    """Return the hash of contents: of the user's files, then of all that are built in."""
+    digest, built_in = hashlib.sha256(), hashlib.sha256()
+    for file in files:
+        (built_in if file.built_in else digest).update(file.content)
+    digest.update(built_in.hexdigest().encode())
+    return digest.hexdigest()[:16]
 
 
 def _read(path: Path) -> bytes:
@@ -79,12 +102,9 @@ def _read(path: Path) -> bytes:
 
 
 @lru_cache(maxsize=1)
-def _built_in() -> tuple[tuple[Dialect, ...], str]:
-    digest = hashlib.sha256()
-    found: list[Dialect] = []
+def _built_in() -> tuple[tuple[Dialect, ...], tuple[MappingFile, ...]]:
     folder = resources.files("ami_normalize") / "dialects"
-    for entry in sorted((entry for entry in folder.iterdir() if entry.name.endswith(".json")), key=lambda e: e.name):
-        content = entry.read_bytes()
-        digest.update(content)
-        found.extend(dialects_of(content, f"{BUILT_IN}:{entry.name}"))
-    return tuple(found), digest.hexdigest()
+    entries = sorted((entry for entry in folder.iterdir() if entry.name.endswith(".json")), key=lambda e: e.name)
+    files = [MappingFile(f"{BUILT_IN}:{entry.name}", entry.read_bytes(), built_in=True) for entry in entries]
+    found = (dialect for file in files for dialect in dialects_of(file.content, file.name))
+    return tuple(found), tuple(files)

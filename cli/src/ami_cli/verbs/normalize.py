@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from ami_cli.options import Bootstrap, bootstrap_servers
+from ami_cli.options import Bootstrap, Kek, bootstrap_servers
 
 
 def normalize(
@@ -17,8 +17,18 @@ def normalize(
     *,
     keys: Annotated[
         Path | None,
-        typer.Option("--keys", metavar="FILE", help="keys.json by system title, mode 600; read again when it changes."),
+        typer.Option(
+            "--keys",
+            metavar="FILE",
+            help="keys.json by system title, mode 600, for meters without keys in the registry; "
+            "read again when it changes.",
+        ),
     ] = None,
+    kek: Kek = None,
+    key_overlap: Annotated[
+        int,
+        typer.Option(metavar="DAYS", min=0, max=366, help="Days a key is accepted before and after its validity."),
+    ] = 7,
     mapping: Annotated[
         list[Path] | None,
         typer.Option(
@@ -89,6 +99,8 @@ def normalize(
         bootstrap=bootstrap_servers(bootstrap),
         group=group or DEFAULT_GROUP,
         keys=keys,
+        kek=kek,
+        key_overlap_us=key_overlap * 86_400_000_000,
         mappings=tuple(mapping or [DEFAULT_MAPPING]),
         unidentified=unidentified,
         default_zone=default_zone,
@@ -98,7 +110,15 @@ def normalize(
         breaker=BreakerPolicy(share=breaker_share, meters=breaker_meters),
     )
     Inputs(settings, log)  # refuses keys, mappings and zones that cannot be used, before Kafka is asked
-    needed = (topics.RAW, topics.READINGS, topics.EVENTS, topics.DEAD_LETTERS, topics.PARKED, topics.LEDGER)
+    needed = (
+        topics.RAW,
+        topics.READINGS,
+        topics.EVENTS,
+        topics.DEAD_LETTERS,
+        topics.PARKED,
+        topics.LEDGER,
+        topics.REGISTRY,
+    )
     check(settings.bootstrap, topics=needed)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

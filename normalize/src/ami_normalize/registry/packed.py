@@ -58,6 +58,8 @@ class Changes:
     """Hashes of mappings that came."""
     problems: list[str]
     """Records that nobody can read, in a sentence each."""
+    everything: bool = False
+    """More may have changed than is named."""
 
     @classmethod
     def none(cls) -> Changes:
@@ -65,7 +67,7 @@ class Changes:
         return cls(set(), set(), set(), [])
 
     def __bool__(self) -> bool:
-        return bool(self.titles or self.names or self.mappings)
+        return bool(self.everything or self.titles or self.names or self.mappings)
 
     def add(self, later: Changes) -> None:
         """Take in what changed after this."""
@@ -73,6 +75,7 @@ class Changes:
         self.names |= later.names
         self.mappings |= later.mappings
         self.problems += later.problems
+        self.everything |= later.everything
 
 
 class _Tables(NamedTuple):

@@ -22,6 +22,7 @@ from google.protobuf.message import DecodeError
 from ami.registry.v1 import registry_pb2 as pb
 from ami_dlms.obis import format_obis, parse_obis
 from ami_dlms.security import Protection
+from ami_normalize.dialects import Dialects, MappingFile
 from ami_normalize.errors import RegistryInvalid
 from ami_normalize.keys import BEGIN, END, KeyKind, version_of
 from ami_normalize.meter import NO_LIMITS, Limits, MeterFacts, ProfileFacts
@@ -246,3 +247,28 @@ def version_of_record(record: Record) -> KeyVersion:
         message.valid_until_us or END,
         Wrapped(wrapped.kek_id, wrapped.nonce, wrapped.ciphertext),
     )
+
+
+# --- mappings
+
+
+def mapping_record(dialects: Dialects) -> Record:
+    """Return the record of the mapping in force, complete."""
+    files = [pb.MappingFile(name=one.name, content=one.content, built_in=one.built_in) for one in dialects.files]
+    key = f"{MAPPING}{dialects.content_hash}".encode()
+    return Record(key, pb.Mapping(files=files).SerializeToString(deterministic=True))
+
+
+def dialects_of_record(record: Record) -> Dialects:
+    """Return the dialects that were in force under a hash; raises RegistryInvalid and MappingInvalid."""
+    try:
+        message = pb.Mapping.FromString(record.value or b"")
+    except DecodeError as error:
+        raise RegistryInvalid(f"the registry's record {record.key[:60]!r} is not readable: {error}") from None
+    found = Dialects.of_files(MappingFile(file.name, file.content, file.built_in) for file in message.files)
+    if record.key != f"{MAPPING}{found.content_hash}".encode():
+        raise RegistryInvalid(
+            f"the registry's record {record.key[:60]!r} holds another mapping, {found.content_hash}; "
+            "it was changed, or written by a version that hashes otherwise."
+        )
+    return found

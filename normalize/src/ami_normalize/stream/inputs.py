@@ -15,10 +15,14 @@ from structlog.typing import FilteringBoundLogger
 
 from ami_normalize.errors import KeysUnreadable, MappingInvalid
 from ami_normalize.instants import zone_of
-from ami_normalize.keys import KeyFile
+from ami_normalize.keys import KeyFile, KeyRing
 from ami_normalize.mapping.watched import MappingFiles
 from ami_normalize.meter import title_of
 from ami_normalize.pipeline import Context
+from ami_normalize.registry.keystore import FileKeyStore, KeyStore, NoKeyStore
+from ami_normalize.registry.packed import Changes
+from ami_normalize.registry.records import mapping_record
+from ami_normalize.stream.registry_reader import RegistryReader
 from ami_normalize.stream.settings import Settings
 
 _LOOK_EVERY_S = 1.0
@@ -28,19 +32,24 @@ class Inputs:
     """The context in force; `refresh` takes over what changed."""
 
     def __init__(self, settings: Settings, log: FilteringBoundLogger) -> None:
-        """Read keys and dialects; raises NormalizeError."""
+        """Read keys and dialects; raises NormalizeError. The registry is read while in `registry.following()`."""
         self._log = log
         zone_of(settings.default_zone)
         self._keys = KeyFile(settings.keys) if settings.keys else None
+        self._store: KeyStore = FileKeyStore(settings.kek) if settings.kek else NoKeyStore()
+        self.registry = RegistryReader(settings.bootstrap, self._store, log)
+        self._changes = Changes.none()
         self._mappings = MappingFiles(settings.mappings)
         self._changing = threading.Lock()
         self.context = Context(
             dialects=self._mappings.dialects,
             unidentified=settings.unidentified,
             default_zone=settings.default_zone,
+            registry=self.registry.view,
+            keys=KeyRing(timelines=self.registry.view, overlap_us=settings.key_overlap_us),
         )
         if self._keys:
-            self.context = replace(self.context, keys=self._keys.ring)
+            self.context = replace(self.context, keys=self.context.keys.renewed(keys=self._keys.ring))
 
     @property
     def missing_mappings(self) -> tuple[Path, ...]:
@@ -53,10 +62,32 @@ class Inputs:
         return title is not None and self.context.keys.find(title) is not None
 
     def refresh(self) -> None:
-        """Take changed keys and mappings over; what is broken is refused, and the old stays in force."""
+        """Take over what changed in the registry and in files; what is broken is refused, the old stays in force."""
         with self._changing:
+            self._refresh_registry()
             self._refresh_keys()
             self._refresh_mappings()
+
+    def take_changes(self) -> Changes:
+        """Return whose keys, which meters and mappings are others since this was asked last: what may be redriven."""
+        with self._changing:
+            changes, self._changes = self._changes, Changes.none()
+            return changes
+
+    def _refresh_registry(self) -> None:
+        if self.registry.view is self.context.registry:
+            return
+        view, changes = self.registry.take()
+        changed = None if changes.everything else changes.titles
+        keys = self.context.keys.renewed(timelines=view, changed=changed)
+        self.context = replace(self.context, registry=view, keys=keys)
+        self._changes.add(changes)
+        self._offer_mapping()
+
+    def _offer_mapping(self) -> None:
+        """See that the registry holds the mapping in force, so that it can be replayed when it is no longer."""
+        if self.registry.ready.is_set() and self.context.mapping_hash not in self.registry.view.mappings:
+            self.registry.want(mapping_record(self.context.dialects))
 
     def _refresh_mappings(self) -> None:
         try:
@@ -66,18 +97,22 @@ class Inputs:
             return
         if changed:
             self.context = replace(self.context, dialects=self._mappings.dialects)
+            self._changes.mappings.add(self.context.mapping_hash)
+            self._offer_mapping()
             self._log.info("mapping in force", mapping=self.context.mapping_hash)
 
     def _refresh_keys(self) -> None:
-        if self._keys is None:
-            return
         try:
-            changed = self._keys.refresh()
+            if isinstance(self._store, FileKeyStore) and self._store.refresh():
+                self.registry.reopen()
+                self._log.info("key encryption keys read again", keks=self._store.ids)
+            changed = self._keys is not None and self._keys.refresh()
         except KeysUnreadable as error:
             self._log.warning("keys refused, the old ones stay in force", error=f"{error}")
             return
-        if changed:
-            self.context = replace(self.context, keys=self._keys.ring)
+        if changed and self._keys is not None:
+            self.context = replace(self.context, keys=self.context.keys.renewed(keys=self._keys.ring))
+            self._changes.everything = True
             self._log.info("keys read again", meters=len(self._keys.ring))
 
     @contextmanager

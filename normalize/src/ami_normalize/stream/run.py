@@ -11,7 +11,7 @@ from typing import cast
 import structlog
 from structlog.typing import FilteringBoundLogger
 
-from ami_kafka.loop import LoopEvent, TransactionalLoop
+from ami_kafka.loop import EventKind, LoopEvent, TransactionalLoop
 from ami_normalize.mapping.watched import DEFAULT_MAPPING
 from ami_normalize.observe.endpoint import serve
 from ami_normalize.observe.lag import Lag, sampled
@@ -53,8 +53,14 @@ def run(
         batch=settings.batch,
         on_event=tell,
     )
-    with inputs.attended(), _served(settings, observer, log):
-        loop.run(stop)
+    with inputs.registry.following(), inputs.attended(), _served(settings, observer, log):
+        if inputs.registry.await_ready(stop, lambda why: tell(_held(why))):
+            loop.run(stop)
+
+
+def _held(why: str) -> LoopEvent:
+    told = {"error": why, "cause": "registry"}
+    return LoopEvent(EventKind.HELD, f"nothing is consumed until this is over: {why}", told)
 
 
 @contextmanager

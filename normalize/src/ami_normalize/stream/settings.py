@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from ami_kafka.loop import BatchPolicy
+from ami_normalize.keys import DEFAULT_OVERLAP_US
 from ami_normalize.observe.endpoint import Address
 from ami_normalize.observe.health import PATIENCE_S
 from ami_normalize.stream.breaker import BreakerPolicy
@@ -21,7 +22,9 @@ class Settings:
     bootstrap: str
     group: str = DEFAULT_GROUP
     keys: Path | None = None
-    """The key file; None: no keys, ciphered messages are parked."""
+    """The key file, of meters that the registry has no keys of; None: none."""
+    kek: Path | None = None
+    """The file of key encryption keys that open the registry's keys; None: those cannot be used."""
     mappings: tuple[Path, ...] = ()
     """The user's dialects, before the built-in ones; read again when they change, and when they come into being."""
     unidentified: Literal["park", "accept"] = "park"
@@ -32,5 +35,7 @@ class Settings:
     breaker: BreakerPolicy = field(default_factory=BreakerPolicy)
     metrics: Address | None = None
     """Where metrics and health are served; None: nowhere."""
+    key_overlap_us: int = DEFAULT_OVERLAP_US
+    """How long before and after its validity a key version is still accepted."""
     patience_s: float = PATIENCE_S
     """Unhealthy is who makes no progress for so long."""

@@ -1,5 +1,6 @@
 """The packed registry says what the simple one would, at any time, and old views never change."""
 
+import json
 import tracemalloc
 
 import pytest
@@ -7,6 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ami_dlms.security import Protection
+from ami_normalize.dialects import Dialects
+from ami_normalize.errors import RegistryInvalid
 from ami_normalize.keys import BEGIN, END, KeyKind, KeyRing
 from ami_normalize.meter import Limits, MeterFacts, Meters, ProfileFacts
 from ami_normalize.model import ScalerUnit
@@ -210,3 +213,20 @@ def test_a_meter_takes_little_memory(store):
 
     assert len(made.view) == made.view.keyed == count
     assert taken / count < 900  # of which 200 for shards that a million meters fill
+
+
+def test_a_mapping_comes_back_complete_and_a_changed_one_is_refused():
+    own = json.dumps([{"name": "mine", "manufacturer": "AMI"}]).encode()
+    dialects = Dialects.of_contents([("mine.json", own)])
+    record = records.mapping_record(dialects)
+    found = records.dialects_of_record(record)
+
+    assert (found.content_hash, found.in_order, found.files) == (
+        dialects.content_hash,
+        dialects.in_order,
+        dialects.files,
+    )
+    with pytest.raises(RegistryInvalid, match="holds another mapping"):
+        records.dialects_of_record(record._replace(key=b"mapping/0000000000000000"))
+    with pytest.raises(RegistryInvalid, match="not readable"):
+        records.dialects_of_record(record._replace(value=b"\xff"))
