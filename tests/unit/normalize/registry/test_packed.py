@@ -216,7 +216,8 @@ def test_a_meter_takes_little_memory(store):
 
 
 def test_a_mapping_comes_back_complete_and_a_changed_one_is_refused():
-    own = json.dumps([{"name": "mine", "manufacturer": "AMI"}]).encode()
+    columns = [{"type": "number", "obis": "1.0.1.8.0.255", "unit": "Wh"}]
+    own = json.dumps([{"name": "mine", "layouts": [{"name": "one energy", "columns": columns}]}]).encode()
     dialects = Dialects.of_contents([("mine.json", own)])
     record = records.mapping_record(dialects)
     found = records.dialects_of_record(record)
