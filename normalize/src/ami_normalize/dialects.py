@@ -14,7 +14,6 @@ from importlib import resources
 from pathlib import Path
 from typing import NamedTuple
 
-from ami_dlms.axdr import Data
 from ami_normalize.errors import MappingInvalid
 from ami_normalize.mapping.compile import dialects_of
 from ami_normalize.mapping.dialect import NO_DIALECT, Dialect, Layout, Rule, Traits
@@ -52,17 +51,13 @@ class Dialects:
         """Return the first dialect that knows the message, or one that says nothing."""
         return next((dialect for dialect in self._dialects if dialect.knows(traits)), NO_DIALECT)
 
-    def layout(
-        self, items: Sequence[Data], *, tagged_time: bool, system_title: bytes = b""
-    ) -> tuple[Dialect, Layout] | None:
-        """Return the layout a positional list is of, among makers that the system title does not rule out."""
-        for dialect in self._dialects:
-            if not dialect.layouts or not dialect.may_know(system_title):
-                continue
-            for layout in dialect.layouts:
-                if layout.fits(items, tagged_time=tagged_time):
-                    return dialect, layout
-        return None
+    def named(self, name: str) -> Dialect | None:
+        """Return the dialect of a name, or None where none in force has it."""
+        return next((dialect for dialect in self._dialects if dialect.name == name), None)
+
+    def laying_out(self, system_title: bytes = b"") -> Sequence[Dialect]:
+        """Return the dialects with layouts, of makers that the system title does not rule out."""
+        return [dialect for dialect in self._dialects if dialect.layouts and dialect.may_know(system_title)]
 
     @classmethod
     def load(cls, *user_files: Path) -> Dialects:

@@ -130,6 +130,8 @@ def _described(dialect: Dialect) -> dict[str, Any]:
             **({"row_stamp": "start"} if dialect.stamps_start else {}),
         },
         "nulls": "absent" if dialect.nulls_absent else "no-value",
+        "companion": dialect.companion.value if dialect.companion else None,
+        "status": None if dialect.status is None else [bit.value for bit in dialect.status],
     }
 
 
@@ -142,6 +144,7 @@ def _condition(condition: Condition) -> dict[str, Any]:
         "deviation": condition.deviation,
         "objects": [str(pattern) for pattern in condition.objects],
         "count": condition.size,
+        "registry": condition.registry,
     }
     return {name: value for name, value in stated.items() if value}
 
@@ -150,6 +153,9 @@ def _condition_text(condition: dict[str, Any]) -> str:
     words = {"flag": "FLAG", "count": "objects:", "objects": "has"}
     told = []
     for name, value in condition.items():
+        if value is True:
+            told.append("the registry's word")
+            continue
         shown = ", ".join(value) if isinstance(value, list) else str(value)
         begins = "…" if name in {"system_title", "logical_device_name", "list_version"} else ""
         told.append(f"{words.get(name, name.replace('_', ' '))} {shown}{begins}")

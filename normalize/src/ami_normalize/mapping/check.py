@@ -116,6 +116,9 @@ def _rule(node: Node, path: str) -> Iterator[Breach]:
 
 def _layout(node: Node, path: str) -> Iterator[Breach]:
     columns = node.value["columns"].value
+    rows = "rows" in node.value and node.value["rows"].value
+    if "profile" in node.value:
+        yield from code_breach(node.value["profile"], f"{path}.profile", parse_obis)
     parts: dict[str, Node] = {}
     before: str | None = None
     for at, column in enumerate(columns):
@@ -127,7 +130,11 @@ def _layout(node: Node, path: str) -> Iterator[Breach]:
         yield from _unit(column, where)
         if "starts" in members and kind != "text":
             yield Breach(column.names["starts"], f"{where}.starts", f"a {kind} does not start so", "Make it a text.")
-        if "part" in members:
+        if rows and ("part" in members or kind == "scaler-unit"):
+            what = "scaler-unit" if kind == "scaler-unit" else "part of the clock"
+            remedy = "Rows have their clock in one column, and scalers and units in the mapping."
+            yield Breach(column.at, where, f"a row has no {what}", remedy)
+        elif "part" in members:
             if members["part"].value in parts or kind != members["part"].value:
                 remedy = "Have one column of type date for the date and one of type time for the time."
                 yield Breach(column.names["part"], f"{where}.part", "this is no such part of the clock", remedy)

@@ -14,6 +14,8 @@ from ami_normalize.status import StatusBit
 from ami_schemas import units
 from ami_schemas.event_types import Companion
 
+_LOAD_PROFILE = "1.0.99.1.0.255"
+
 
 def dialects_of(content: bytes, name: str) -> list[Dialect]:
     """Read a mapping called `name`; raises MappingInvalid with the place and remedy of the first problem."""
@@ -53,6 +55,7 @@ def _condition(entry: Mapping[str, Any]) -> Condition:
         deviation=entry.get("deviation", ""),
         objects=tuple(Pattern.parse(pattern) for pattern in shape.get("objects", ())),
         size=shape.get("count", 0),
+        registry=entry.get("registry", False),
     )
 
 
@@ -69,7 +72,14 @@ def _rule(entry: Mapping[str, Any]) -> Rule:
 
 
 def _layout(entry: Mapping[str, Any]) -> Layout:
-    return Layout(entry["name"], tuple(map(_column, entry["columns"])), entry.get("tagged_time"))
+    rows = entry.get("rows", False)
+    return Layout(
+        name=entry["name"],
+        columns=tuple(map(_column, entry["columns"])),
+        tagged_time=entry.get("tagged_time"),
+        profile=format_obis(parse_obis(entry.get("profile", _LOAD_PROFILE))) if rows else "",
+        period_s=entry.get("period_s", 0),
+    )
 
 
 def _column(entry: Mapping[str, Any]) -> Column:

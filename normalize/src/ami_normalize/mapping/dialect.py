@@ -55,13 +55,27 @@ class Layout(NamedTuple):
     name: str
     columns: tuple[Column, ...]
     tagged_time: bool | None
+    profile: str = ""
+    """Of a layout of rows: the profile they are of, as A.B.C.D.E.F."""
+    period_s: int = 0
+    """Of a layout of rows: the capture period, 0 where the stamps tell."""
 
     def fits(self, items: Sequence[Data], *, tagged_time: bool) -> bool:
         """Tell whether a list is of this layout."""
         return (
-            len(items) == len(self.columns)
+            not self.profile
+            and len(items) == len(self.columns)
             and self.tagged_time in {None, tagged_time}
             and all(column.fits(item) for column, item in zip(self.columns, items, strict=True))
+        )
+
+    def fits_rows(self, items: Sequence[Data]) -> bool:
+        """Tell whether all of an array are rows of this layout."""
+        return bool(items) and all(
+            row.tag == Tag.STRUCTURE
+            and len(row.value) == len(self.columns)
+            and all(column.fits(cell) for column, cell in zip(self.columns, row.value, strict=True))
+            for row in items
         )
 
 
@@ -88,11 +102,14 @@ class Condition(NamedTuple):
     deviation: str = ""
     objects: tuple[Pattern, ...] = ()
     size: int = 0
+    registry: bool = False
+    """The registry names the dialect: nothing in a message does."""
 
     def holds(self, traits: Traits) -> bool:
         """Tell whether the message shows all of it."""
         return (
-            traits.system_title.startswith(self.system_title)
+            not self.registry
+            and traits.system_title.startswith(self.system_title)
             and traits.logical_device_name.startswith(self.logical_device_name)
             and traits.list_version.startswith(self.list_version)
             and self.flag in {"", flag_of(traits.system_title)}
@@ -103,6 +120,8 @@ class Condition(NamedTuple):
 
     def contradicted(self, system_title: bytes) -> bool:
         """Tell whether the system title, where there is one, is another maker's or meter's."""
+        if self.registry:
+            return True
         known = bool(system_title)
         return known and not (system_title.startswith(self.system_title) and self.flag in {"", flag_of(system_title)})
 

@@ -11,13 +11,15 @@ from ami_dlms.apdu import CosemAttribute, DataAccessResult, GetRequestNormal, Ge
 from ami_dlms.axdr import Data, Tag
 from ami_dlms.cosem.classes import scaler_unit_attribute
 from ami_dlms.errors import ReceivedError
-from ami_dlms.obis import format_obis
+from ami_dlms.obis import format_obis, parse_obis
 from ami_dlms.selective import CaptureObject, selected_columns
+from ami_normalize.meter import MeterFacts
 from ami_normalize.model import VALUE_ATTRIBUTE, Entry, ScalerUnit
+from ami_normalize.pipeline import buffers
 from ami_normalize.pipeline.decode import Answer
 from ami_normalize.pipeline.outcome import Refused
 from ami_normalize.shapes import lists, objects
-from ami_normalize.shapes.profile import Buffer, Column
+from ami_normalize.shapes.profile import UNNAMED, Buffer, Column
 from ami_schemas.reasons import Reason
 
 STAGE = "interpret"
@@ -34,8 +36,8 @@ class Found:
     buffers: list[Buffer] = field(default_factory=list)
 
 
-def answer_entries(answer: Answer, exchange: exchange_pb2.Exchange | None) -> Found:
-    """Give the values of an answer their codes.
+def answer_entries(answer: Answer, exchange: exchange_pb2.Exchange | None, meter: MeterFacts | None = None) -> Found:
+    """Give the values of an answer their codes; what the exchange does not say of a profile, the registry may.
 
     Raises Refused: NO_METER_DATA where the meter refused, CONTEXT_MISSING where nothing says what was asked.
     """
@@ -54,7 +56,7 @@ def answer_entries(answer: Answer, exchange: exchange_pb2.Exchange | None) -> Fo
     found = Found()
     for target, value in zip(asked, answer.values, strict=True):
         if not isinstance(value, DataAccessResult):
-            _add(found, target, value, exchange or exchange_pb2.Exchange())
+            _add(found, target, value, exchange or exchange_pb2.Exchange(), meter)
     return found
 
 
@@ -89,7 +91,7 @@ def _named_inside(values: Sequence[Data]) -> list[Entry]:
     return found
 
 
-def _add(found: Found, asked: Asked, value: Data, exchange: exchange_pb2.Exchange) -> None:
+def _add(found: Found, asked: Asked, value: Data, exchange: exchange_pb2.Exchange, meter: MeterFacts | None) -> None:
     target, access = asked
     obis = format_obis(target.obis)
     rows = value.value.items if value.tag == Tag.COMPACT_ARRAY else value.value
@@ -100,10 +102,12 @@ def _add(found: Found, asked: Asked, value: Data, exchange: exchange_pb2.Exchang
     ):
         if not rows:
             return
-        columns = _columns(exchange, access)
-        if not columns:
-            raise Refused(Reason.CONTEXT_MISSING, STAGE, f"the capture objects of profile {obis} are not known")
-        found.buffers.append(Buffer(obis, rows, columns, exchange.capture_period_s))
+        facts = buffers.profiles_of(meter).get(obis)
+        captured = buffers.completed(_captured(exchange), facts) or (facts.columns if facts else ())
+        if not captured:
+            raise buffers.unknown_columns(obis)
+        period_s = exchange.capture_period_s or (facts.period_s if facts else 0)
+        found.buffers.append(Buffer(obis, rows, _selected(captured, access), period_s))
         return
     stated = None
     scaled = _is_scaled(target)
@@ -124,16 +128,28 @@ def _is_scaled(target: CosemAttribute) -> bool:
     return scaler_unit_attribute(target.class_id, target.attribute) is not None
 
 
-def _columns(exchange: exchange_pb2.Exchange, access: SelectiveAccess | None) -> list[Column]:
-    """Return the columns of the rows: all captured, or those the request selected."""
-    stated: dict[CaptureObject, ScalerUnit] = {}
-    captured: list[CaptureObject] = []
-    for column in exchange.capture_objects:
-        obis = column.obis if len(column.obis) == 6 else bytes(6)
-        captured.append(CaptureObject(column.class_id, obis, column.attribute, column.data_index))
-        if column.HasField("scaler_unit"):
-            stated[captured[-1]] = ScalerUnit(column.scaler_unit.scaler, column.scaler_unit.unit)
+def _captured(exchange: exchange_pb2.Exchange) -> list[Column]:
+    """Return the capture objects that the exchange states."""
     return [
-        Column(each.class_id, format_obis(each.obis), each.attribute, each.data_index, stated.get(each))
-        for each in selected_columns(captured, access)
+        Column(
+            column.class_id,
+            format_obis(column.obis) if len(column.obis) == 6 else UNNAMED,
+            column.attribute,
+            column.data_index,
+            ScalerUnit(column.scaler_unit.scaler, column.scaler_unit.unit) if column.HasField("scaler_unit") else None,
+        )
+        for column in exchange.capture_objects
+    ]
+
+
+def _selected(captured: Sequence[Column], access: SelectiveAccess | None) -> list[Column]:
+    """Return the columns of the rows: all captured, or those the request selected."""
+    names = [
+        CaptureObject(column.class_id, parse_obis(column.obis), column.attribute, column.data_index)
+        for column in captured
+    ]
+    known = dict(zip(names, captured, strict=True))
+    return [
+        known.get(each) or Column(each.class_id, format_obis(each.obis), each.attribute, each.data_index)
+        for each in selected_columns(names, access)
     ]

@@ -20,6 +20,7 @@ from ami_normalize.learning.fingerprint import fingerprint
 from ami_normalize.meter import NO_LIMITS, MeterFacts
 from ami_normalize.model import VALUE_ATTRIBUTE, Block, Entry, Event, Reading, Statement
 from ami_normalize.numbers import Exact
+from ami_normalize.pipeline import buffers
 from ami_normalize.pipeline.answer import answer_entries
 from ami_normalize.pipeline.context import Context
 from ami_normalize.pipeline.decode import Answer, Decoded, Said
@@ -32,9 +33,6 @@ from ami_normalize.shapes.telegram import Telegram
 from ami_schemas.reasons import Reason
 
 STAGE = "interpret"
-_PROFILE_CLASS = 7
-_BUFFER, _CAPTURE_OBJECTS, _CAPTURE_PERIOD = 2, 3, 4
-_MOST_COLUMNS = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,20 +95,54 @@ def _statement(said: Said, origin: Identified, context: Context) -> tuple[Statem
 
 
 def objects_of(said: Said, content: DataNotification | Answer, origin: Identified, context: Context) -> Objects:
-    """Return the objects that a notification or an answer holds, and whose they are; raises Refused."""
-    found = (
-        _notified(content, said, context)
-        if isinstance(content, DataNotification)
-        else _answer(content, said, origin, context)
-    )
-    if not len(context.registry):
+    """Return the objects that a notification or an answer holds, and whose they are; raises Refused.
+
+    What is registered of a meter can say how to read its messages; where only the message names its meter, it is read
+    again once that is known.
+    """
+    title = said.plain.system_title
+    meter = registered(origin, title, "", "", context)
+    found = _objects(said, content, origin, context, meter)
+    if not len(context.registry) or (meter and title):
         return found
     texts = {found.dialect.code(entry.obis): objects.text(entry.data) or "" for entry in found.entries}
     name, serial = (
         next((text for code in codes if (text := texts.get(code, "").strip())), "")
         for codes in ((objects.LOGICAL_DEVICE_NAME,), objects.SERIALS)
     )
-    return replace(found, meter=registered(origin, said.plain.system_title, name, serial, context))
+    named = registered(origin, title, name, serial, context)
+    if _reading_rules(named) != _reading_rules(meter):
+        found = _objects(said, content, origin, context, named)
+    return replace(found, meter=named)
+
+
+def _objects(
+    said: Said, content: DataNotification | Answer, origin: Identified, context: Context, meter: MeterFacts | None
+) -> Objects:
+    if isinstance(content, DataNotification):
+        return _notified(content, said, context, meter)
+    return _answer(content, said, origin, context, meter)
+
+
+def _reading_rules(meter: MeterFacts | None) -> tuple[object, ...]:
+    """Return what of a meter's facts says how to read its messages."""
+    return (meter.dialect, meter.profiles) if meter else ("", {})
+
+
+def _dialect(traits: Traits, context: Context, meter: MeterFacts | None) -> Dialect:
+    """Return the dialect of a message: the one registered for its meter, else the first that knows it."""
+    return _registered_dialect(context, meter) or context.dialects.of(traits)
+
+
+def _registered_dialect(context: Context, meter: MeterFacts | None) -> Dialect | None:
+    """Return the dialect that the registry names; raises Refused (MAPPING_MISSING) where none in force has its name."""
+    if not meter or not meter.dialect:
+        return None
+    found = context.dialects.named(meter.dialect)
+    if found is None:
+        told = f"the registry says that the meter speaks '{meter.dialect}', which no mapping in force has"
+        raise Refused(Reason.MAPPING_MISSING, STAGE, told)
+    return found
 
 
 def _zone(meter: MeterFacts | None, dialect: Dialect, context: Context) -> tuple[str, bool]:
@@ -122,22 +154,16 @@ def _zone(meter: MeterFacts | None, dialect: Dialect, context: Context) -> tuple
 # --- notifications
 
 
-def _notified(notification: DataNotification, said: Said, context: Context) -> Objects:
+def _notified(notification: DataNotification, said: Said, context: Context, meter: MeterFacts | None) -> Objects:
     body = notification.body
-    title = said.plain.system_title or b""
     if body.tag == Tag.COMPACT_ARRAY:
         body = Data(Tag.ARRAY, tuple(body.value.items))
     if body.tag in {Tag.ARRAY, Tag.STRUCTURE}:
-        partial = Quality.TRUNCATED in said.quality
-        entries = push_list.entries(body.value, partial=partial) or lists.entries(body.value)
-        if entries is not None:
-            dialect = context.dialects.of(_traits(entries, title, said.deviation, len(entries)))
-            return _with_buffers(entries, notification.date_time, dialect)
-        found = positional.explained(
-            body.value, context.dialects, tagged_time=notification.tagged_date_time, system_title=title
+        found = _named(body.value, notification, said, context, meter) or _unnamed(
+            body, notification, said, context, meter
         )
         if found is not None:
-            return Objects(found.entries, notification.date_time, found.dialect, layout=found.layout)
+            return found
     kind = Tag(body.tag).name.lower().replace("_", "-")
     size = f" of {len(body.value)}" if body.tag in {Tag.ARRAY, Tag.STRUCTURE} else ""
     raise Refused(
@@ -148,55 +174,55 @@ def _notified(notification: DataNotification, said: Said, context: Context) -> O
     )
 
 
+def _named(
+    items: Sequence[Data], notification: DataNotification, said: Said, context: Context, meter: MeterFacts | None
+) -> Objects | None:
+    """Read a body that names its objects."""
+    partial = Quality.TRUNCATED in said.quality
+    entries = push_list.entries(items, partial=partial) or lists.entries(items)
+    if entries is None:
+        return None
+    traits = _traits(entries, said.plain.system_title or b"", said.deviation, len(entries))
+    dialect = _dialect(traits, context, meter)
+    rest, found = buffers.set_aside(entries, dialect, context.dialects, meter, said.plain.system_title or b"")
+    return Objects(rest, notification.date_time, dialect, found, meter=meter)
+
+
+def _unnamed(
+    body: Data, notification: DataNotification, said: Said, context: Context, meter: MeterFacts | None
+) -> Objects | None:
+    """Read a body that names nothing: by a layout of its list or its rows, or as rows of a registered profile."""
+    forced = _registered_dialect(context, meter)
+    dialects = [forced] if forced else context.dialects.laying_out(said.plain.system_title or b"")
+    found = positional.explained(body.value, dialects, tagged_time=notification.tagged_date_time)
+    if found is not None:
+        return Objects(found.entries, notification.date_time, found.dialect, layout=found.layout, meter=meter)
+    for rows in (body.value, (Data(Tag.STRUCTURE, body.value),)):  # rows, or one alone
+        buffer = buffers.bare(rows, meter)
+        dialect = forced or NO_DIALECT
+        if buffer is None:
+            laid_out = buffers.of_layout(rows, dialects)
+            if laid_out is None:
+                continue
+            dialect, buffer = laid_out
+        return Objects((), notification.date_time, dialect, (buffer,), meter=meter)
+    return None
+
+
 def _traits(entries: Sequence[Entry], title: bytes, deviation: str, count: int) -> Traits:
     texts = {entry.obis: objects.text(entry.data) or "" for entry in entries}
     version = next((text for obis, text in texts.items() if objects.is_list_version(obis)), "")
     return Traits(title, version, texts.get(objects.LOGICAL_DEVICE_NAME, ""), deviation, tuple(texts), count)
 
 
-def _with_buffers(entries: Sequence[Entry], time: bytes, dialect: Dialect) -> Objects:
-    """Set aside profile buffers whose capture objects are in the same message."""
-    captured = {entry.obis: entry for entry in entries if _is_profile(entry, _CAPTURE_OBJECTS)}
-    periods = {entry.obis: entry for entry in entries if _is_profile(entry, _CAPTURE_PERIOD)}
-    buffers = []
-    rest = []
-    for entry in entries:
-        columns = _columns(captured[entry.obis].data) if entry.obis in captured else None
-        if columns and _is_profile(entry, _BUFFER) and entry.data.tag == Tag.ARRAY:
-            period = periods[entry.obis].data.value if entry.obis in periods else None
-            buffers.append(
-                profile.Buffer(entry.obis, entry.data.value, columns, period if isinstance(period, int) else 0)
-            )
-        else:
-            rest.append(entry)
-    return Objects(rest, time, dialect, buffers)
-
-
-def _is_profile(entry: Entry, attribute: int) -> bool:
-    return entry.class_id == _PROFILE_CLASS and entry.attribute == attribute
-
-
-def _columns(data: Data) -> list[profile.Column] | None:
-    """Read capture objects; None if they are none."""
-    if data.tag != Tag.ARRAY or len(data.value) > _MOST_COLUMNS:
-        return None
-    found = []
-    for row in data.value:
-        target = lists.attribute(row.value) if row.tag == Tag.STRUCTURE else None
-        if target is None:
-            return None
-        found.append(profile.Column(target[0], target[1], target[2]))
-    return found
-
-
 # --- answers
 
 
-def _answer(answer: Answer, said: Said, origin: Identified, context: Context) -> Objects:
-    found = answer_entries(answer, origin.exchange)
+def _answer(answer: Answer, said: Said, origin: Identified, context: Context, meter: MeterFacts | None) -> Objects:
+    found = answer_entries(answer, origin.exchange, meter)
     name = origin.exchange.logical_device_name.decode("latin-1") if origin.exchange else ""
-    dialect = context.dialects.of(Traits(said.plain.system_title or b"", logical_device_name=name))
-    return Objects(found.entries, b"", dialect, found.buffers, polled=True)
+    dialect = _dialect(Traits(said.plain.system_title or b"", logical_device_name=name), context, meter)
+    return Objects(found.entries, b"", dialect, found.buffers, meter=meter, polled=True)
 
 
 # --- objects to values
@@ -227,8 +253,9 @@ def state(found: Objects, context: Context) -> Statement:
             log = events.log(buffer)
             if log is not None:
                 told.extend(events.of_log(log, dialect, place))
-            if log is None or log.has_more:
-                blocks.extend(profile.blocks(buffer, dialect, place, without=log.told if log else frozenset()))
+            rest = log.rest if log else buffer
+            if rest is not None:
+                blocks.extend(profile.blocks(rest, dialect, place))
     except RowMalformed as mismatch:
         raise Refused(Reason.CONTEXT_MISSING, STAGE, f"{mismatch}; read the capture objects again") from None
     if not readings and not blocks and not told:
@@ -307,14 +334,15 @@ def _telegram(
 def _event(
     notification: EventNotification, said: Said, origin: Identified, context: Context
 ) -> tuple[Statement, MeterFacts | None]:
-    dialect = context.dialects.of(Traits(said.plain.system_title or b""))
     obis = format_obis(notification.obis)
     entry = Entry(obis, notification.value, None, notification.attribute, notification.class_id)
-    reading = objects.reading(entry, None, dialect)
-    value = reading.value
-    names = (reading,) if reading.attribute == VALUE_ATTRIBUTE else ()
-    name, serial = _text(names, (objects.LOGICAL_DEVICE_NAME,)), _text(names, objects.SERIALS)
+    text = objects.text(entry.data) or "" if entry.attribute == VALUE_ATTRIBUTE else ""
+    name, serial = (
+        text.strip() if obis in codes else "" for codes in ((objects.LOGICAL_DEVICE_NAME,), objects.SERIALS)
+    )
     meter = registered(origin, said.plain.system_title, name, serial, context)
+    dialect = _dialect(Traits(said.plain.system_title or b""), context, meter)
+    value = objects.reading(entry, None, dialect).value
     zone, configured = _zone(meter, dialect, context)
     at = from_octets(notification.time or b"", inverted=dialect.deviation_inverted)
     at = at.placed(zone, configured=configured) if at else None

@@ -109,14 +109,17 @@ class Log(NamedTuple):
     """Columns that are told by its events: the codes, or the duration of power failures."""
 
     @property
-    def has_more(self) -> bool:
-        """Whether it captures more than its events tell."""
-        return any(index not in self.told and not column.is_clock for index, column in enumerate(self.buffer.columns))
+    def rest(self) -> Buffer | None:
+        """What it captures beside what its events tell, if anything."""
+        without = self.buffer.without | self.told
+        columns = self.buffer.columns
+        more = any(index not in without and not column.is_clock for index, column in enumerate(columns))
+        return self.buffer._replace(without=without) if more else None
 
 
 def log(buffer: Buffer) -> Log | None:
     """Return a buffer as a log, or None if it is none."""
-    codes = frozenset(index for index, column in enumerate(buffer.columns) if _is_code(column))
+    codes = frozenset(index for index, column in enumerate(buffer.columns) if _is_code(column)) - buffer.without
     if codes:
         return Log(buffer, codes)
     a, _, c, d, _, _ = parse_obis(buffer.obis)

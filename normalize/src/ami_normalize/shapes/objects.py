@@ -34,6 +34,7 @@ NUMBERS = INTEGERS | _CODES
 _FLOATS = frozenset({Tag.FLOAT32, Tag.FLOAT64})
 _STRINGS = frozenset({Tag.OCTET_STRING, Tag.VISIBLE_STRING, Tag.UTF8_STRING})
 _TIMES = frozenset({Tag.DATE_TIME, Tag.DATE, Tag.TIME})
+_DATE_TIME_LENGTH = 12
 COLLECTIONS = frozenset({Tag.ARRAY, Tag.STRUCTURE, Tag.COMPACT_ARRAY})
 EMPTY = frozenset({Tag.NULL, Tag.DONT_CARE})
 
@@ -97,6 +98,11 @@ def clock(data: Data, dialect: Dialect) -> Instant | None:
     if data.tag not in {Tag.OCTET_STRING, Tag.DATE_TIME}:
         return None
     return from_octets(data.value, inverted=dialect.deviation_inverted)
+
+
+def is_time(data: Data) -> bool:
+    """Tell whether data can be a date-time: tag 25, or an octet-string of 12."""
+    return data.tag == Tag.DATE_TIME or (data.tag == Tag.OCTET_STRING and len(data.value) == _DATE_TIME_LENGTH)
 
 
 def is_clock(obis: str) -> bool:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from ami_dlms import axdr
 from ami_dlms.axdr import Data, Tag
-from ami_normalize.dialects import Dialect, Dialects, Layout
+from ami_normalize.dialects import Dialect, Layout
 from ami_normalize.mapping.dialect import Column
 from ami_normalize.model import Entry, ScalerUnit
 from ami_normalize.shapes import lists, objects
@@ -21,15 +21,13 @@ class Explained(NamedTuple):
     entries: list[Entry]
 
 
-def explained(
-    items: Sequence[Data], dialects: Dialects, *, tagged_time: bool, system_title: bytes = b""
-) -> Explained | None:
-    """Return the objects of a list by the layout that fits, or None if none does."""
-    found = dialects.layout(items, tagged_time=tagged_time, system_title=system_title)
-    if found is None:
-        return None
-    dialect, layout = found
-    return Explained(dialect, layout, [*_clock(items, layout), *_columns(items, layout)])
+def explained(items: Sequence[Data], dialects: Sequence[Dialect], *, tagged_time: bool) -> Explained | None:
+    """Return the objects of a list by the first layout that fits, or None if none does."""
+    for dialect in dialects:
+        for layout in dialect.layouts:
+            if layout.fits(items, tagged_time=tagged_time):
+                return Explained(dialect, layout, [*_clock(items, layout), *_columns(items, layout)])
+    return None
 
 
 def _columns(items: Sequence[Data], layout: Layout) -> list[Entry]:

@@ -15,7 +15,7 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
 
-from ami_dlms.axdr import Data, Tag
+from ami_dlms.axdr import NULL, Data, Tag
 from ami_dlms.cosem.buffer import resolved
 from ami_dlms.selective import CLOCK_CLASS
 from ami_normalize import status
@@ -30,6 +30,8 @@ from ami_normalize.status import Status
 Place = Callable[[Instant, bool], Instant]
 """Puts a local time into the default zone; the flag chooses the second of two equal local times."""
 
+UNNAMED = "0.0.0.0.0.0"
+"""The code of a column that nothing names."""
 _DAY = 86_400_000_000  # microseconds
 _MOST_MISSING = 3000
 """Rows filled in as missing at one place, a month of quarter hours: a wider gap starts a new block instead."""
@@ -43,6 +45,10 @@ class Column(NamedTuple):
     attribute: int = VALUE_ATTRIBUTE
     data_index: int = 0
     scaler_unit: ScalerUnit | None = None
+    number: bool = False
+    """An octet-string that is a number, by a layout."""
+    no_value: frozenset[int] = frozenset()
+    """Raw integers that stand for no value, by a layout."""
 
     @property
     def is_clock(self) -> bool:
@@ -70,6 +76,8 @@ class Buffer(NamedTuple):
     columns: Sequence[Column]
     period_s: int = 0
     """The capture period; 0 where not known or driven by events, then the stamps tell."""
+    without: frozenset[int] = frozenset()
+    """Columns that are passed over."""
 
 
 @lru_cache(maxsize=1024)
@@ -79,10 +87,8 @@ def is_status(obis: str) -> bool:
     return groups[0] == "0" and groups[2:4] == ["96", "10"]
 
 
-def blocks(
-    buffer: Buffer, dialect: Dialect, place: Place, *, without: frozenset[int] = frozenset()
-) -> tuple[Block, ...]:
-    """Return one block a column and run of equal distances, in time order; columns `without` are left out.
+def blocks(buffer: Buffer, dialect: Dialect, place: Place) -> tuple[Block, ...]:
+    """Return one block a column and run of equal distances, in time order.
 
     Without a common distance each row is a run of its own, with period 0. Raises RowMalformed
     where a row has another number of columns than are captured.
@@ -93,7 +99,7 @@ def blocks(
         rows = [row._replace(stamp=row.stamp and row.stamp.shifted(timedelta(seconds=period))) for row in rows]
     found: list[Block] = []
     for run in _runs(rows, period):
-        found.extend(_block(buffer, run, period, dialect, without))
+        found.extend(_block(buffer, run, period, dialect))
     return tuple(found)
 
 
@@ -227,16 +233,14 @@ def missing_rows(before: Instant | None, after: Instant | None, period: int) -> 
     return None if rest or not 1 <= steps <= _MOST_MISSING else steps - 1
 
 
-def _block(
-    buffer: Buffer, run: Sequence[Row | None], period: int, dialect: Dialect, without: frozenset[int]
-) -> Iterator[Block]:
+def _block(buffer: Buffer, run: Sequence[Row | None], period: int, dialect: Dialect) -> Iterator[Block]:
     columns = buffer.columns
     first_end = run[0].stamp if run[0] else None
     statuses = _statuses(run, columns, dialect)
     marks = [_row_quality(row, columns, dialect) for row in run]
     seen: Counter[tuple[str, int]] = Counter()
     for index, column in enumerate(columns):
-        if column.is_clock or index in without:
+        if column.is_clock or index in buffer.without:
             continue
         values: list[Value] = []
         quality: list[tuple[Quality, ...]] = []
@@ -246,8 +250,7 @@ def _block(
                 values.append(None)
                 quality.append(mark)
                 continue
-            entry = Entry(column.obis, row.cells[index], column.scaler_unit, column.attribute, column.class_id)
-            reading = objects.reading(entry, None, dialect)
+            reading = objects.reading(_entry(column, row.cells[index]), None, dialect)
             value = reading.value
             values.append(Exact(int(value), 0) if isinstance(value, bool) else value)
             if value is not None:
@@ -267,6 +270,13 @@ def _block(
             occurrence=seen[key],
         )
         seen[key] += 1
+
+
+def _entry(column: Column, cell: Data) -> Entry:
+    if column.no_value and cell.tag in objects.INTEGERS and cell.value in column.no_value:
+        cell = NULL
+    number = column.number and cell.tag == Tag.OCTET_STRING
+    return Entry(column.obis, cell, column.scaler_unit, column.attribute, column.class_id, number)
 
 
 def _row_quality(row: Row | None, columns: Sequence[Column], dialect: Dialect) -> tuple[Quality, ...]:
