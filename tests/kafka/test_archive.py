@@ -1,6 +1,7 @@
 """The archive of a real Kafka: every record exactly, in the same files however often and in how many runs."""
 
 import threading
+import time
 
 import pytest
 from confluent_kafka import TopicPartition
@@ -16,6 +17,7 @@ from ami_normalize.archive.run import Settings, archive
 pytestmark = pytest.mark.kafka
 
 DAY = 86_400_000
+START = (int(time.time()) * 1000 // DAY - 20) * DAY  # retention would take what is much older
 CUTS = Cuts(records=40)
 
 
@@ -35,7 +37,7 @@ def fill(bootstrap, topic, start, count):
             [b"value %d" % n, b"", None][n % 3],
             [b"key", b"", None][n % 5 % 3],
             n % 2,
-            timestamp=1_700_000_000_000 + n // 25 * DAY + n,
+            timestamp=START + n // 25 * DAY + n,
             headers=[("h", b"\xff"), ("h", None), ("empty", b"")][: n % 4],
         )
     assert producer.flush(30) == 0

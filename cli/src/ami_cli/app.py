@@ -18,6 +18,7 @@ from ami_cli.verbs import (
     normalize,
     ping,
     read,
+    replay,
     send,
     simulate,
     tail,
@@ -68,6 +69,7 @@ app.add_typer(simulate.app, name="simulate", rich_help_panel=_METERS)
 app.command(rich_help_panel=_PIPELINE)(collect.collect)
 app.command(rich_help_panel=_PIPELINE)(normalize.normalize)
 app.command(rich_help_panel=_PIPELINE)(archive.archive)
+app.add_typer(replay.app, name="replay", rich_help_panel=_PIPELINE)
 app.add_typer(kafka.app, name="kafka", rich_help_panel=_PIPELINE)
 app.add_typer(topics.app, name="topics", rich_help_panel=_PIPELINE)
 app.add_typer(mapping.app, name="mapping", rich_help_panel=_PIPELINE)

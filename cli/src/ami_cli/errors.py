@@ -22,6 +22,7 @@ class ExitCode(IntEnum):
     ROOM = 8
     INCOMPLETE = 9
     DATA = 10
+    DIFFERS = 11
     INTERRUPTED = 130
 
 

@@ -33,6 +33,8 @@ INCOMPLETE: Final = "ami-incomplete"
 
 SOURCE: Final = "ami-source"
 """`<topic>/<partition>/<offset>#<k>` of the raw record; `#k` only where one raw record yields several in a topic."""
+REPLAY: Final = "ami-replay"
+"""The id of the replay that made the record: unique with `ami-source` where a promoted replay wrote it."""
 ATTEMPT: Final = "ami-attempt"
 RESOLVES: Final = "ami-resolves"
 OUTCOME: Final = "ami-outcome"

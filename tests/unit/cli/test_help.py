@@ -9,6 +9,7 @@ pytestmark = pytest.mark.unit
 VERBS = [
     "demo", "doctor", "read", "ping", "send", "simulate", "simulate meter", "collect", "normalize", "kafka",
     "kafka start", "kafka stop", "kafka status", "topics", "topics apply", "tail", "decode", "archive",
+    "replay", "replay diff", "replay ls", "replay drop",
 ]  # fmt: skip
 
 
@@ -35,7 +36,9 @@ def test_version(capsys):
     assert capsys.readouterr().out.startswith("ami 0.")
 
 
-@pytest.mark.parametrize("verb", ["tail raw", "topics apply", "normalize", "collect", "demo", "doctor", "archive"])
+@pytest.mark.parametrize(
+    "verb", ["tail raw", "topics apply", "normalize", "collect", "demo", "doctor", "archive", "replay"]
+)
 def test_what_uses_kafka_takes_bootstrap(verb, capsys):
     run([verb.split()[0], *verb.split()[1:][:1], "--help"] if verb == "topics apply" else [verb.split()[0], "--help"])
     said = capsys.readouterr().out

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -23,6 +22,7 @@ from ami_cli.meter_options import (
     session_log,
 )
 from ami_cli.options import Json
+from ami_cli.times import parse_time
 
 if TYPE_CHECKING:
     from ami_ingest.read import ProfileRange
@@ -98,20 +98,7 @@ def _range(profile: str | None, start: str | None, end: str | None) -> ProfileRa
         return None
     if start is None or end is None:
         raise CommandError("--profile needs --from and --to", "give both, ISO 8601 with offset", ExitCode.USAGE)
-    first, last = _time(start, "--from"), _time(end, "--to")
+    first, last = parse_time(start, "--from"), parse_time(end, "--to")
     if first > last:
         raise CommandError("--from lies after --to", "swap them", ExitCode.USAGE)
     return ProfileRange(Target.parse(profile).obis, first, last)
-
-
-def _time(text: str, option: str) -> datetime:
-    try:
-        # Python 3.10 does not read `Z`
-        found = datetime.fromisoformat(text[:-1] + "+00:00" if text[-1:] in {"Z", "z"} else text)
-    except ValueError:
-        found = None
-    if found is None or found.tzinfo is None:
-        raise CommandError(
-            f"{option} '{text}' is no time with offset", "write for example 2026-01-31T00:00:00+01:00", ExitCode.USAGE
-        )
-    return found

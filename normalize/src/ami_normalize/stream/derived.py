@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from ami_kafka.loop import Output, RawMessage
 from ami_normalize.pipeline import (
@@ -24,16 +24,7 @@ Judge = Callable[[Interpreted], Interpreted]
 
 def outputs(message: RawMessage, context: Context, group: str, judge: Judge | None = None) -> Iterator[Output]:
     """Yield the records that stand for a raw record: one at least. `judge` may turn down what was understood."""
-    record = raw_record(message)
-    outcomes = normalize(record, context, judge)
-    made = [made for outcome in outcomes for made in _made(outcome, message, context, group)]
-    several = Counter(output.topic for output in made)
-    numbered: Counter[str] = Counter()
-    for output in made:
-        suffix = f"#{numbered[output.topic]}" if several[output.topic] > 1 else ""
-        numbered[output.topic] += 1
-        source = (headers.SOURCE, f"{record.source}{suffix}".encode())
-        yield output._replace(headers=[*output.headers, source])
+    return written(message, normalize(raw_record(message), context, judge), context, group)
 
 
 def raw_record(message: RawMessage) -> RawRecord:
@@ -47,6 +38,18 @@ def raw_record(message: RawMessage) -> RawRecord:
         headers=dict(message.headers),
         timestamp_ms=message.timestamp_ms,
     )
+
+
+def written(message: RawMessage, outcomes: Iterable[Outcome], context: Context, group: str) -> Iterator[Output]:
+    """Yield the records that say how a raw record ended."""
+    made = [made for outcome in outcomes for made in _made(outcome, message, context, group)]
+    several = Counter(output.topic for output in made)
+    numbered: Counter[str] = Counter()
+    for output in made:
+        suffix = f"#{numbered[output.topic]}" if several[output.topic] > 1 else ""
+        numbered[output.topic] += 1
+        source = (headers.SOURCE, f"{message.topic}/{message.partition}/{message.offset}{suffix}".encode())
+        yield output._replace(headers=[*output.headers, source])
 
 
 def _made(outcome: Outcome, message: RawMessage, context: Context, group: str) -> Iterator[Output]:
