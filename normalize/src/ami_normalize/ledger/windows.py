@@ -52,6 +52,10 @@ class Windows:
             changed[key] = after
         return ruling
 
+    def holds(self, partition: int, key: Key) -> bool:
+        """Tell whether a tag of this meter and key version was verified before."""
+        return key in self._changed.get(partition, ()) or key in self._known.get(partition, ())
+
     def mark(self, partition: int, key: Key, counter: int, tag: bytes) -> None:
         """Note a counter as seen, without a verdict."""
         changed = self._changed.setdefault(partition, {})

@@ -11,7 +11,8 @@ from ami_schemas.reasons import Reason
 
 _In = TypeVar("_In")
 _Out = TypeVar("_Out")
-_MOST_MESSAGE = 256
+MOST_MESSAGE = 256
+"""Octets of a message."""
 _REASONS = {reason.value: reason for reason in Reason}
 
 
@@ -38,6 +39,8 @@ class Rejected:
     reason: Reason
     stage: str
     message: str
+    diagnosis: str = ""
+    """A name of `ami_schemas.diagnoses.Diagnosis`, where somebody found out what is wrong with the keys."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,8 @@ class Parked:
     message: str
     fingerprint: str = ""
     """Of the layout, where it waits for a mapping."""
+    diagnosis: str = ""
+    """A name of `ami_schemas.diagnoses.Diagnosis`, where somebody found out what is wrong with the keys."""
 
 
 Outcome = ReadingsOutcome | EventsOutcome | Rejected | Parked
@@ -64,7 +69,7 @@ class Refused(Exception):
         self.reason = reason
         self.stage = stage
         self.fingerprint = fingerprint
-        self.message = message.encode("utf-8")[:_MOST_MESSAGE].decode("utf-8", "ignore")
+        self.message = message.encode("utf-8")[:MOST_MESSAGE].decode("utf-8", "ignore")
 
     @classmethod
     def by(cls, error: DlmsError, stage: str) -> Refused:

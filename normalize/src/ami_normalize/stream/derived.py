@@ -20,11 +20,25 @@ from ami_normalize.pipeline import (
 from ami_schemas import headers, topics
 
 Judge = Callable[[Interpreted], Interpreted]
+Diagnose = Callable[[Outcome, RawRecord, Context], Outcome]
 
 
-def outputs(message: RawMessage, context: Context, group: str, judge: Judge | None = None) -> Iterator[Output]:
-    """Yield the records that stand for a raw record: one at least. `judge` may turn down what was understood."""
-    return written(message, normalize(raw_record(message), context, judge), context, group)
+def outputs(
+    message: RawMessage,
+    context: Context,
+    group: str,
+    judge: Judge | None = None,
+    diagnose: Diagnose | None = None,
+) -> Iterator[Output]:
+    """Yield the records that stand for a raw record: one at least.
+
+    `judge` may turn down what was understood, `diagnose` says what is wrong with the keys of what was not.
+    """
+    record = raw_record(message)
+    outcomes = normalize(record, context, judge)
+    if diagnose:
+        outcomes = tuple(diagnose(outcome, record, context) for outcome in outcomes)
+    return written(message, outcomes, context, group)
 
 
 def raw_record(message: RawMessage) -> RawRecord:
@@ -78,5 +92,7 @@ def _told(outcome: Rejected | Parked, message: RawMessage, context: Context, gro
         (headers.DLQ_DECODER, context.decoder_version),
     ):
         yield name, value.encode()
+    if outcome.diagnosis:
+        yield headers.DLQ_DIAGNOSIS, outcome.diagnosis.encode()
     if isinstance(outcome, Parked) and outcome.fingerprint:
         yield headers.FINGERPRINT, outcome.fingerprint.encode()

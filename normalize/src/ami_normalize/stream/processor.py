@@ -11,6 +11,7 @@ from ami_normalize.pipeline import Interpreted
 from ami_normalize.pipeline.freshness import Proof
 from ami_normalize.stream.breaker import Breaker
 from ami_normalize.stream.derived import Judge, outputs
+from ami_normalize.stream.diagnoser import Diagnoser
 from ami_normalize.stream.fared import fared
 from ami_normalize.stream.inputs import Inputs
 
@@ -25,6 +26,7 @@ class Processor:
         self._breaker = breaker
         self._tally = tally
         self._windows = Windows(group)
+        self._diagnose = Diagnoser(self._windows.holds)
 
     def __call__(self, batch: Sequence[RawMessage]) -> Iterable[Output]:
         """Return the outputs of a batch, in its order, then what the ledger must hold of it.
@@ -37,7 +39,9 @@ class Processor:
         context = self._inputs.context
         judges = {partition: self._judge(partition) for partition in {message.partition for message in batch}}
         made = [
-            output for message in batch for output in outputs(message, context, self._group, judges[message.partition])
+            output
+            for message in batch
+            for output in outputs(message, context, self._group, judges[message.partition], self._diagnose)
         ]
         self._breaker.judge(fared(batch, made))
         if self._tally:
