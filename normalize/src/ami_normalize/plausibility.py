@@ -21,7 +21,7 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 from ami_dlms.obis import parse_obis
-from ami_normalize.instants import Instant, Origin
+from ami_normalize.instants import Instant, Origin, micros_of
 from ami_normalize.meter import Limits
 from ami_normalize.model import VALUE_ATTRIBUTE, Block, Reading, Statement
 from ami_normalize.numbers import Exact, Real, Value
@@ -45,6 +45,10 @@ ZONE_TOLERANCE: Final = timedelta(hours=14)
 """Where the zone is assumed the clock may be that much ahead: the largest offset on earth."""
 EARLIEST: Final = datetime(2001, 1, 1, tzinfo=timezone.utc)
 """No meter in the field has a value from before: clocks that lost their time begin in 1970, 1980 or 2000."""
+
+TIME_TOLERANCE_US: Final = TIME_TOLERANCE // timedelta(microseconds=1)
+ZONE_TOLERANCE_US: Final = ZONE_TOLERANCE // timedelta(microseconds=1)
+EARLIEST_US: Final = micros_of(EARLIEST)
 
 
 class Bounds(NamedTuple):
@@ -179,7 +183,7 @@ def plan(shape: tuple[Member, ...]) -> Plan:
     limited = tuple(
         Limited(index, of.kind, of.phase)
         for index, (member, of) in enumerate(zip(shape, roles, strict=True))
-        if of is not None and _is_limited(of, member.unit)
+        if of is not None and is_limited(of, member.unit)
     )
     specific = tuple(index for index, member in enumerate(shape) if manufacturer_specific(member.obis))
     return Plan(specific, powers, limited)
@@ -206,7 +210,8 @@ def _power(index: int, phase: int, places: dict[Role, int]) -> Power | None:
     return None
 
 
-def _is_limited(of: Role, unit: int) -> bool:
+def is_limited(of: Role, unit: int) -> bool:
+    """Tell whether the limits of a connection bound values of a role in a unit."""
     if of.kind == "current":
         return unit == _A
     if of.kind == "energy":
@@ -313,7 +318,7 @@ def impossible(at: Instant | None, received: datetime | None) -> bool:
 def _block(block: Block, received: datetime | None, bounds: Bounds) -> Block:
     """Mark the intervals of a profile column; missing ones have nothing to mark."""
     of = role(block.obis) if block.attribute == VALUE_ATTRIBUTE else None
-    limited = of is not None and bounds is not NO_BOUNDS and _is_limited(of, block.unit)
+    limited = of is not None and bounds is not NO_BOUNDS and is_limited(of, block.unit)
     specific = manufacturer_specific(block.obis)
     last = block.first_end and block.first_end.shifted(timedelta(seconds=block.period_s * (len(block.values) - 1)))
     timeless = not impossible(block.first_end, received) and not impossible(last, received)

@@ -253,7 +253,7 @@ def blocks_of(data, size=40):
 def test_block_transfer_of_a_profile_becomes_one_block_a_column(context):
     asked = exchange(PROFILE, capture_objects=CAPTURED, capture_period_s=900)
     frames = b"".join(wrapper.encode(apdu, 1, 16) for apdu in blocks_of(profile_rows(96)))
-    raw = replace(poll(b"", asked), value=frames)
+    raw = poll(b"", asked)._replace(value=frames)
     (block,) = readings(normalize(raw, context)).interval_blocks
     assert list(block.mantissas) == list(range(1, 97))
     assert (block.profile_obis, block.period_s, block.first_interval_end_us) == (
@@ -267,7 +267,7 @@ def test_block_transfer_of_a_profile_becomes_one_block_a_column(context):
 def test_a_missing_block_is_an_incomplete_answer(context):
     asked = exchange(PROFILE, capture_objects=CAPTURED, capture_period_s=900)
     frames = b"".join(wrapper.encode(apdu, 1, 16) for apdu in blocks_of(profile_rows(96))[:-1])
-    outcome = one(normalize(replace(poll(b"", asked), value=frames), context), Rejected)
+    outcome = one(normalize(poll(b"", asked)._replace(value=frames), context), Rejected)
     assert outcome.reason is Reason.FRAME_INCOMPLETE
 
 
@@ -299,7 +299,7 @@ def test_an_unknown_layout_waits_for_a_mapping(context):
 
 def test_a_truncated_frame_is_incomplete(context):
     whole = record(push(ENERGY))
-    outcome = one(normalize(replace(whole, value=whole.value[:-4]), context), Rejected)
+    outcome = one(normalize(whole._replace(value=whole.value[:-4]), context), Rejected)
     assert outcome.reason is Reason.FRAME_INCOMPLETE
 
 

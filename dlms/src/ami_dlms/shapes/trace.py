@@ -2,8 +2,8 @@
 
 The message is walked along what the generic decoder made of it, so nothing is decided here that the decoder did not
 decide. Whatever steers the decoder is constant: tags, lengths, counts, flags, type descriptions. Constant as well, so
-that a template has one meaning, are OBIS codes, scalers with their units, and the class and attribute in front and
-behind an OBIS code. Everything else varies: numbers, times, other strings.
+that a template has one meaning, are OBIS codes, scalers with their units, and class, attribute and data index around an
+OBIS code. Everything else varies: numbers, times, other strings.
 """
 
 from __future__ import annotations
@@ -188,8 +188,8 @@ def _is_obis(octets: bytes) -> bool:
 def _constants(members: tuple[Data, ...]) -> int:
     """Return which members of a structure are constant for what they mean, as bits.
 
-    Scaler and unit: an integer and an enum side by side. Class and attribute: a long-unsigned in front of an OBIS code
-    and the integer behind it.
+    Scaler and unit: an integer and an enum side by side. Class, attribute and data index: a long-unsigned in front of
+    an OBIS code, the integer behind it, and a long-unsigned behind that.
     """
     bits = 0
     tags = [member.tag for member in members]
@@ -199,5 +199,5 @@ def _constants(members: tuple[Data, ...]) -> int:
         if tags[position : position + 3] == [Tag.UINT16, Tag.OCTET_STRING, Tag.INT8] and _is_obis(
             members[position + 1].value
         ):
-            bits |= 0b101 << position
+            bits |= (0b1101 if tags[position + 3 : position + 4] == [Tag.UINT16] else 0b101) << position
     return bits

@@ -46,7 +46,7 @@ def answer_entries(answer: Answer, exchange: exchange_pb2.Exchange | None, meter
         refused = answer.values[0] if answer.values else None
         why = refused.name.lower().replace("_", "-") if isinstance(refused, DataAccessResult) else "nothing"
         raise Refused(Reason.NO_METER_DATA, STAGE, f"the meter answered {why}")
-    asked = _asked(exchange)
+    asked = attributes_asked(exchange)
     if not asked:
         return Found(entries=_named_inside(values))
     if len(asked) != len(answer.values):
@@ -60,7 +60,7 @@ def answer_entries(answer: Answer, exchange: exchange_pb2.Exchange | None, meter
     return found
 
 
-def _asked(exchange: exchange_pb2.Exchange | None) -> list[Asked]:
+def attributes_asked(exchange: exchange_pb2.Exchange | None) -> list[Asked]:
     """Return what was asked, by the request or else by the exchange's own fields."""
     if exchange is None:
         return []
@@ -103,7 +103,7 @@ def _add(found: Found, asked: Asked, value: Data, exchange: exchange_pb2.Exchang
         if not rows:
             return
         facts = buffers.profiles_of(meter).get(obis)
-        captured = buffers.completed(_captured(exchange), facts) or (facts.columns if facts else ())
+        captured = buffers.completed(captured_of(exchange), facts) or (facts.columns if facts else ())
         if not captured:
             raise buffers.unknown_columns(obis)
         period_s = exchange.capture_period_s or (facts.period_s if facts else 0)
@@ -128,7 +128,7 @@ def _is_scaled(target: CosemAttribute) -> bool:
     return scaler_unit_attribute(target.class_id, target.attribute) is not None
 
 
-def _captured(exchange: exchange_pb2.Exchange) -> list[Column]:
+def captured_of(exchange: exchange_pb2.Exchange) -> list[Column]:
     """Return the capture objects that the exchange states."""
     return [
         Column(

@@ -38,7 +38,7 @@ def set_aside(
     A buffer without rows says nothing and is left out.
     """
     captured = {entry.obis: entry.data for entry in entries if _is_profile(entry, _CAPTURE_OBJECTS)}
-    periods = {entry.obis: entry.data.value for entry in entries if _is_profile(entry, _CAPTURE_PERIOD)}
+    periods = {entry.obis: entry.data.value for entry in entries if is_period(entry)}
     rest: list[Entry] = []
     buffers: list[Buffer] = []
     for entry in entries:
@@ -123,6 +123,11 @@ def _buffer(
     if not columns or not rows:
         return None
     return Buffer(obis, rows, completed(columns, facts), period_s or (facts.period_s if facts else 0))
+
+
+def is_period(entry: Entry) -> bool:
+    """Tell whether an object is the capture period of a profile."""
+    return _is_profile(entry, _CAPTURE_PERIOD)
 
 
 def _is_profile(entry: Entry, attribute: int) -> bool:

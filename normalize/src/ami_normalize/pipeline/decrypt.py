@@ -29,8 +29,8 @@ from ami_schemas.reasons import Reason
 
 STAGE = "decrypt"
 _Opened = TypeVar("_Opened")
-_GENERAL = frozenset({0xDB, 0xDC, 0xDD, 0xDF})
-_SERVICES = frozenset(
+GENERAL = frozenset({0xDB, 0xDC, 0xDD, 0xDF})
+SERVICES = frozenset(
     {0x21, 0x25, 0x26, 0x28, 0x2C, 0x2D, 0x2E, 0x36, 0x38, 0x41, 0x45, 0x46, 0x48, 0x4C, 0x4D, 0x4E, 0x56, 0x58}
 ) | frozenset(range(0xC8, 0xD8))
 _REQUESTS = frozenset({0x21, 0x25, 0x26, 0x41, 0x45, 0x46, 0xC8, 0xC9, 0xCB, 0xD0, 0xD1, 0xD3})
@@ -77,7 +77,7 @@ def decrypt(unframed: Unframed, context: Context) -> Decrypted:
 def _open(octets: bytes, origin: Identified, quality: tuple[Quality, ...], context: Context) -> Plain:
     plain = Plain(octets, origin.system_title, quality=quality)
     for _ in range(_MOST_LAYERS):
-        if plain.octets[0] not in _GENERAL and plain.octets[0] not in _SERVICES:
+        if plain.octets[0] not in GENERAL and plain.octets[0] not in SERVICES:
             break
         plain = _unlock(plain, origin.at_us, context)
     meter = context.registry.by_title(plain.system_title) if plain.system_title else None

@@ -27,10 +27,10 @@ _QUALITY: Final = {
     for quality in Quality
     if quality is not Quality.TRUNCATED  # only ever read offline
 }
-_ORIGIN: Final = {
+ORIGINS: Final = {
     origin: cast("pb.TimeOrigin", pb.TimeOrigin.Value(f"TIME_ORIGIN_{origin.value}")) for origin in Origin
 }
-_PROTECTION = {
+PROTECTIONS: Final = {
     Protection.NONE: pb.PROTECTION_NONE,
     Protection.ENCRYPTED: pb.PROTECTION_ENCRYPTED,
     Protection.AUTHENTICATED: pb.PROTECTION_AUTHENTICATED,
@@ -54,11 +54,11 @@ def encode(interpreted: Interpreted, context: Context) -> Outcomes:
             refusals.append(part)
             continue
         try:
-            meter = _meter(part, interpreted.origin, context)
+            meter = meter_message(part, interpreted.origin, context)
         except Refused as refusal:
             refusals.append(refusal)
             continue
-        provenance = _provenance(part, interpreted.origin, context, digest)
+        provenance = provenance_message(part, interpreted.origin, context, digest)
         if part.statement.readings or part.statement.blocks:
             message = _readings(part.statement, interpreted.origin, meter, provenance)
             message.revision = context.revision
@@ -81,7 +81,8 @@ def _refused(refusals: Sequence[Refused], *, alone: bool) -> Iterator[Outcome]:
         yield from [outcome for outcome in outcomes if isinstance(outcome, kind)][:1]
 
 
-def _meter(part: Understood, origin: Identified, context: Context) -> pb.Meter:
+def meter_message(part: Understood, origin: Identified, context: Context) -> pb.Meter:
+    """Say which meter it was; raises Refused (UNIDENTIFIED_METER)."""
     statement, title = part.statement, part.plain.system_title or b""
     name = statement.logical_device_name
     if not name and origin.exchange:
@@ -102,7 +103,8 @@ def _manufacturer(title: bytes, name: str) -> str:
     return ""
 
 
-def _provenance(part: Understood, origin: Identified, context: Context, digest: bytes) -> pb.Provenance:
+def provenance_message(part: Understood, origin: Identified, context: Context, digest: bytes) -> pb.Provenance:
+    """Say where a part came from; `digest` is the SHA-256 of the raw record's value."""
     plain: Plain = part.plain
     return pb.Provenance(
         topic=origin.record.topic,
@@ -112,7 +114,7 @@ def _provenance(part: Understood, origin: Identified, context: Context, digest: 
         decoder=context.decoder_version,
         mapping=context.mapping_hash,
         key_version=plain.key_version,
-        protection=_PROTECTION[plain.protection],
+        protection=PROTECTIONS[plain.protection],
         dialect=part.statement.dialect,
     )
 
@@ -124,16 +126,17 @@ def _readings(statement: Statement, origin: Identified, meter: pb.Meter, provena
         meter=meter,
         time=pb.MessageTime(
             meter_time_us=time.micros() if time else 0,
-            meter_time_origin=_origin(time) if time else pb.TIME_ORIGIN_UNSPECIFIED,
+            meter_time_origin=origin_of(time) if time else pb.TIME_ORIGIN_UNSPECIFIED,
             received_us=received,
         ),
-        readings=[_reading(reading, received, statement.quality) for reading in statement.readings],
-        interval_blocks=[_block(block, received, statement.quality) for block in statement.blocks],
+        readings=[reading_message(reading, received, statement.quality) for reading in statement.readings],
+        interval_blocks=[block_message(block, received, statement.quality) for block in statement.blocks],
         provenance=provenance,
     )
 
 
-def _reading(reading: Reading, received: int, marks: Sequence[Quality]) -> pb.Reading:
+def reading_message(reading: Reading, received: int, marks: Sequence[Quality]) -> pb.Reading:
+    """Write a reading; `received` (microseconds since 1970) is its instant where it has none, `marks` hold for all."""
     message = pb.Reading(
         obis=reading.obis,
         attribute=_attribute(reading.attribute),
@@ -141,14 +144,15 @@ def _reading(reading: Reading, received: int, marks: Sequence[Quality]) -> pb.Re
         reading_type=reading_type(reading.obis) if reading.attribute == VALUE_ATTRIBUTE else "",
         unit=reading.unit,
         measured_at_us=reading.at.micros() if reading.at else received,
-        time_origin=_origin(reading.at),
+        time_origin=origin_of(reading.at),
         quality=_qualities((*reading.quality, *marks)),
     )
-    _put(message, reading.value)
+    put_value(message, reading.value)
     return message
 
 
-def _put(message: pb.Reading, value: Value) -> None:
+def put_value(message: pb.Reading, value: Value) -> None:
+    """Write a value into the field of its kind; none where there is no value."""
     if isinstance(value, Exact):
         message.scale = value.scale
         if value.mantissa in _INT64:
@@ -165,7 +169,8 @@ def _put(message: pb.Reading, value: Value) -> None:
         message.octets = value
 
 
-def _block(block: Block, received: int, marks: Sequence[Quality]) -> pb.IntervalBlock:
+def block_message(block: Block, received: int, marks: Sequence[Quality]) -> pb.IntervalBlock:
+    """Write an interval block; `received` and `marks` as for a reading."""
     message = pb.IntervalBlock(
         profile_obis=block.profile,
         obis=block.obis,
@@ -174,7 +179,7 @@ def _block(block: Block, received: int, marks: Sequence[Quality]) -> pb.Interval
         unit=block.unit,
         period_s=block.period_s,
         first_interval_end_us=block.first_end.micros() if block.first_end else received,
-        time_origin=_origin(block.first_end),
+        time_origin=origin_of(block.first_end),
         statuses=block.statuses,
         quality=[
             pb.IntervalQuality(index=index, quality=_qualities((*quality, *marks)))
@@ -183,11 +188,11 @@ def _block(block: Block, received: int, marks: Sequence[Quality]) -> pb.Interval
         ],
         occurrence=block.occurrence,
     )
-    _put_all(message, block.values)
+    _put_values(message, block.values)
     return message
 
 
-def _put_all(message: pb.IntervalBlock, values: Sequence[Value]) -> None:
+def _put_values(message: pb.IntervalBlock, values: Sequence[Value]) -> None:
     """Write the values as what all of them are: integers of one scale, floats, or else text."""
     given = [value for value in values if value is not None]
     exact = [value for value in given if isinstance(value, Exact) and value.mantissa in _INT64]
@@ -231,7 +236,7 @@ def _event(event: Event, received: int) -> events_pb.Event:
         obis=event.obis,
         attribute=event.attribute & 0xFF,
         at_us=event.at.micros() if event.at else received,
-        time_origin=_origin(event.at),
+        time_origin=origin_of(event.at),
         code=event.code if event.code is not None and event.code in _INT64 else None,
         text=event.text,
         event_type=event.event_type,
@@ -243,8 +248,9 @@ def _attribute(attribute: int) -> int:
     return 0 if attribute == VALUE_ATTRIBUTE else attribute & 0xFF
 
 
-def _origin(at: Instant | None) -> pb.TimeOrigin:
-    return _ORIGIN[at.origin or Origin.RECEPTION] if at else pb.TIME_ORIGIN_RECEPTION
+def origin_of(at: Instant | None) -> pb.TimeOrigin:
+    """Say how an instant was known."""
+    return ORIGINS[at.origin or Origin.RECEPTION] if at else pb.TIME_ORIGIN_RECEPTION
 
 
 def _qualities(quality: Iterable[Quality]) -> list[pb.Quality]:

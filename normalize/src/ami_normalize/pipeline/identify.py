@@ -69,8 +69,8 @@ def identify(record: RawRecord, context: Context) -> Identified:
         polled=text.get(headers.EXCHANGE) == "poll",
         system_title=title or context.system_title,
         key=key,
-        received=_received(text.get(headers.CE_TIME), record.timestamp_ms),
-        exchange=_exchange(record.headers.get(headers.CONTEXT)),
+        received=received_at(text.get(headers.CE_TIME), record.timestamp_ms),
+        exchange=exchange_of(record.headers.get(headers.CONTEXT)),
         incomplete=text.get(headers.INCOMPLETE) == "1",
     )
 
@@ -138,7 +138,8 @@ def _names(identified: Identified, system_title: bytes | None, logical_device_na
         yield key
 
 
-def _received(stated: str | None, timestamp_ms: int) -> datetime | None:
+def received_at(stated: str | None, timestamp_ms: int) -> datetime | None:
+    """Return the time of reception in UTC: as `ce_time` states it, else the record's own; None where neither does."""
     if stated:
         try:
             moment = datetime.fromisoformat(stated.replace("Z", "+00:00"))
@@ -154,7 +155,8 @@ def _received(stated: str | None, timestamp_ms: int) -> datetime | None:
         return None
 
 
-def _exchange(serialized: bytes | None) -> exchange_pb2.Exchange | None:
+def exchange_of(serialized: bytes | None) -> exchange_pb2.Exchange | None:
+    """Read the context of a poll; None where there is none, or it is no such message."""
     if not serialized:
         return None
     exchange = exchange_pb2.Exchange()

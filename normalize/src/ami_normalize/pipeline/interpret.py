@@ -145,7 +145,7 @@ def _registered_dialect(context: Context, meter: MeterFacts | None) -> Dialect |
     return found
 
 
-def _zone(meter: MeterFacts | None, dialect: Dialect, context: Context) -> tuple[str, bool]:
+def zone_for(meter: MeterFacts | None, dialect: Dialect, context: Context) -> tuple[str, bool]:
     """Return the zone of a meter's clock, and whether it is known to be this meter's."""
     known = (meter.zone if meter else "") or dialect.zone
     return known or context.default_zone, bool(known)
@@ -234,7 +234,7 @@ def state(found: Objects, context: Context) -> Statement:
     Of a dialect whose nulls are absent objects, those have no reading.
     """
     dialect = found.dialect
-    zone, configured = _zone(found.meter, dialect, context)
+    zone, configured = zone_for(found.meter, dialect, context)
 
     def place(instant: Instant, later: bool) -> Instant:  # noqa: FBT001
         return instant.placed(zone, later=later, configured=configured)
@@ -316,7 +316,7 @@ def _telegram(
 ) -> tuple[Statement, MeterFacts | None]:
     name, serial = _text(telegram.readings, (objects.LOGICAL_DEVICE_NAME,)), _text(telegram.readings, _TELEGRAM_SERIALS)
     meter = registered(origin, said.plain.system_title, name, serial, context)
-    zone, configured = _zone(meter, NO_DIALECT, context)
+    zone, configured = zone_for(meter, NO_DIALECT, context)
 
     def placed(at: Instant | None) -> Instant | None:
         return at.placed(zone, configured=configured) if at else None
@@ -343,7 +343,7 @@ def _event(
     meter = registered(origin, said.plain.system_title, name, serial, context)
     dialect = _dialect(Traits(said.plain.system_title or b""), context, meter)
     value = objects.reading(entry, None, dialect).value
-    zone, configured = _zone(meter, dialect, context)
+    zone, configured = zone_for(meter, dialect, context)
     at = from_octets(notification.time or b"", inverted=dialect.deviation_inverted)
     at = at.placed(zone, configured=configured) if at else None
     event = Event(

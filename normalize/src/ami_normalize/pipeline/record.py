@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Final, NamedTuple
+
+_NO_HEADERS: Final[Mapping[str, bytes]] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class RawRecord:
+class RawRecord(NamedTuple):
     """One record of `ami.raw.v1`."""
 
     topic: str
@@ -15,7 +17,7 @@ class RawRecord:
     offset: int
     key: bytes | None
     value: bytes
-    headers: Mapping[str, bytes] = field(default_factory=dict)
+    headers: Mapping[str, bytes] = _NO_HEADERS
     timestamp_ms: int = 0
     """The record's own timestamp, used where `ce_time` is absent."""
 

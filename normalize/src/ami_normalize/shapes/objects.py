@@ -111,6 +111,11 @@ def is_clock(obis: str) -> bool:
     return groups[0] == "0" and groups[2:5] == ["1", "0", "0"]
 
 
+def end_of_counter(obis: str, tag: int) -> int | None:
+    """Return the largest number of a type where the code is a counter's, else None."""
+    return _LARGEST.get(tag) if tag in _LARGEST and counts_up(obis) else None
+
+
 def is_list_version(obis: str) -> bool:
     """Tell whether a code is the OBIS list version's, on any channel."""
     groups = obis.split(".")
@@ -157,7 +162,7 @@ def _quality(entry: Entry, value: Value, scaler_unit: ScalerUnit | None, *, nume
     found: list[Quality] = []
     if value is None:
         found.append(Quality.NO_VALUE)
-    elif _LARGEST.get(entry.data.tag) == entry.data.value and counts_up(entry.obis):
+    elif entry.data.value == end_of_counter(entry.obis, entry.data.tag):
         found.append(Quality.COUNTER_AT_END)
     known = meaning(entry.obis)
     if scaler_unit is None:

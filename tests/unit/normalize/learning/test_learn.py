@@ -200,7 +200,7 @@ def test_what_a_mapping_explains_already_is_not_learnt_again(tmp_path):
 def test_a_body_that_is_no_list_is_counted_and_gets_no_entry():
     raw = records(NORDIC, fleet(1))[:3]
     own = b"\x0f" + bytes(5) + b"\x09\x04\x01\x02\x03\x04"
-    (proposal,) = learn(samples([replace(record, value=own) for record in raw], CONTEXT))
+    (proposal,) = learn(samples([record._replace(value=own) for record in raw], CONTEXT))
     assert (len(proposal.table.samples), proposal.places, as_mapping([proposal])) == (3, (), [])
 
 

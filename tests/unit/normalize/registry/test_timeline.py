@@ -152,7 +152,7 @@ def test_each_kind_changes_at_its_own_time(store):
 
 def test_a_plain_message_after_the_last_key_is_still_a_downgrade(store):
     ended = version(store, KeyKind.GUEK, OLD, until_us=CHANGE), version(store, KeyKind.GAK, AK, until_us=CHANGE)
-    plain = replace(record(OLD, CHANGE + 30 * DAY), value=PUSH, key=f"st-{TITLE.hex()}".encode())
+    plain = record(OLD, CHANGE + 30 * DAY)._replace(value=PUSH, key=f"st-{TITLE.hex()}".encode())
 
     assert outcome(plain, *ended, store=store).reason is Reason.DOWNGRADED
 

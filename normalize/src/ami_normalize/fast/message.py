@@ -1,0 +1,220 @@
+"""What of a message decides its layout, and the layout: everything but who sent it and where it came from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from ami_normalize import plausibility
+from ami_normalize.fast import wire
+from ami_normalize.fast.clocks import Clock, Moment
+from ami_normalize.fast.layout import Block, Cell, Form, Pool, Readings
+from ami_normalize.fast.plan import Plan, Real, Rows, Scaled
+from ami_normalize.fast.unusual import Unusual
+from ami_normalize.instants import Origin
+from ami_normalize.model import Statement
+from ami_normalize.numbers import real
+from ami_normalize.pipeline.encode import ORIGINS, block_message, reading_message
+from ami_normalize.plausibility import Bounds
+from ami_normalize.quality import Quality
+
+_MOST_KINDS: Final = 255
+_SECOND: Final = 1_000_000
+_EARLIEST: Final = plausibility.EARLIEST_US
+_TIME: Final = b"\x12"
+"""Tag of MeterReadings.time."""
+_METER_TIME, _ORIGIN, _RECEIVED = b"\x09", b"\x10", b"\x19"
+
+
+class Seen(NamedTuple):
+    """A message by what decides its layout, and what goes into the layout."""
+
+    key: object
+    at: int
+    """The instant its readings hold for, in microseconds; 0 where nobody knows one."""
+    meter_time: Moment | None
+    reals: Pool
+    fields: Sequence[bytes]
+    """The value fields of its texts."""
+    ends: Sequence[int]
+    """The end of the first interval of each profile buffer."""
+
+
+def see(plan: Plan, values: Pool, received: int | None, bounds: Bounds) -> Seen:
+    """Look at a message; raises Unusual for what has no layout."""
+    for slot in plan.quiet:
+        if values[slot]:
+            raise Unusual
+    clock = plan.clock
+    header = clock.read(values[plan.header]) if plan.header >= 0 else None
+    at = header
+    if plan.at is not None:
+        at = clock.read(plan.at(values))
+        if at is None:
+            if not plan.at_may_fail:
+                raise Unusual
+            at = header
+    fields: Sequence[bytes] = ()
+    if plan.written:
+        fields = [texts.of(take(values)).field for take, texts in plan.written]
+        if b"" in fields:
+            raise Unusual
+    reals = _reals(plan.reals, values) if plan.reals else ()
+    hits = 0 if not plan.watched or plan.watched_numbers.isdisjoint(values) else _hits(plan, values)
+    if plan.powers or (plan.limited and bounds is not plausibility.NO_BOUNDS):
+        hits = _checks(plan, values, reals, hits, bounds)
+    instant, kind = (received or 0, -1) if at is None else at
+    late = at is not None and _impossible(at, received, clock)
+    number = ((hits << 2 | late << 1 | (instant == 0)) << 8 | kind + 1) << 8 | (header[1] + 1 if header else 0)
+    if kind >= _MOST_KINDS or (header and header[1] >= _MOST_KINDS):
+        raise Unusual
+    if not plan.rows:
+        return Seen(number, instant, header or at, reals, fields, ())
+    ends = []
+    keys: list[object] = [number]
+    for rows in plan.rows:
+        end, key = _profile(rows, values, received, clock, bounds)
+        ends.append(end)
+        keys.append(key)
+    return Seen(tuple(keys), instant, header or at, reals, fields, ends)
+
+
+def _reals(reals: Sequence[Real], values: Pool) -> Pool:
+    found = []
+    for slot, scaler, single in reals:
+        value = real(values[slot], scaler, single=single)
+        if value is None:
+            raise Unusual
+        found.append(value.value)
+    return tuple(found)
+
+
+def _hits(plan: Plan, values: Pool) -> int:
+    """Return which watched numbers are there, as bits."""
+    bits = 0
+    for position, watch in enumerate(plan.watched):
+        if values[watch.slot] in watch.numbers:
+            bits |= (1 if values[watch.slot] in watch.absent else 2) << 2 * position
+    return bits
+
+
+def _checks(plan: Plan, values: Pool, reals: Pool, hits: int, bounds: Bounds) -> int:
+    """Add to the bits what plausibility finds."""
+    numbers: list[float | None] = [None] * plan.size
+    for index, scaled in plan.checked:
+        numbers[index] = _number(scaled, values, reals)
+    if hits:
+        for position, watch in enumerate(plan.watched):
+            if hits >> 2 * position & 1:
+                numbers[watch.reading] = None
+    at = 2 * len(plan.watched)
+    for check in plan.powers:
+        if plausibility.too_much(check, numbers):
+            hits |= 1 << at
+        at += 1
+    for limited in plan.limited:
+        if plausibility.beyond(limited.kind, limited.phase, numbers[limited.at], bounds):
+            hits |= 1 << at
+        at += 1
+    return hits
+
+
+def _number(scaled: Scaled, values: Pool, reals: Pool) -> float | None:
+    """Return a number as `plausibility.number` does."""
+    if scaled.slot >= 0:
+        mantissa: int = values[scaled.slot]
+        return mantissa / scaled.power if scaled.down else float(mantissa * scaled.power)
+    if scaled.real >= 0:
+        return float(reals[scaled.real])
+    return scaled.constant
+
+
+def _impossible(at: Moment, received: int | None, clock: Clock) -> bool:
+    """Tell what `plausibility.impossible` does of an instant."""
+    micros, kind = at
+    if micros < _EARLIEST:
+        return True
+    if received is None:
+        return False
+    assumed = clock.kinds[kind].origin is Origin.DEFAULT_ZONE
+    return micros - received > (plausibility.ZONE_TOLERANCE_US if assumed else plausibility.TIME_TOLERANCE_US)
+
+
+def _profile(rows: Rows, values: Pool, received: int | None, clock: Clock, bounds: Bounds) -> tuple[int, object]:
+    """Return the end of the first interval, and what decides the layout of the blocks."""
+    stamps = rows.stamps(values)
+    period = (values[rows.period_slot] if rows.period_slot >= 0 else 0) or rows.period_s
+    if rows.only_first and period <= 0:
+        raise Unusual
+    if rows.only_first or rows.size == 1:
+        first = clock.read(stamps[0])
+        step = period * _SECOND
+    else:
+        first, step = clock.series(stamps)
+        if period and step != period * _SECOND:
+            raise Unusual
+    if first is None or step % _SECOND or Quality.TIME_AMBIGUOUS in clock.kinds[first[1]].quality:
+        raise Unusual
+    end = first[0] + step if rows.stamps_start else first[0]
+    last = (end + step * (rows.size - 1), first[1])
+    if not end or _impossible((end, first[1]), received, clock) or _impossible(last, received, clock):
+        raise Unusual
+    for column in rows.columns:
+        cells = column.pick(values)
+        if column.numbers and not column.numbers.isdisjoint(cells):
+            raise Unusual
+        if column.limit is not None and bounds is not plausibility.NO_BOUNDS:
+            kind, phase, scaled = column.limit
+            most = max(cells, key=abs)
+            number = most / scaled.power if scaled.down else float(most * scaled.power)
+            if plausibility.beyond(kind, phase, number, bounds, step // _SECOND):
+                raise Unusual
+    return end, (first[1], step, rows.status(values) if rows.status else None)
+
+
+class Layout:
+    """Writes messages of one kind: time, readings, blocks."""
+
+    def __init__(self, plan: Plan, seen: Seen, statement: Statement, received: int | None, values: int) -> None:
+        """Compile from a message and what the generic pipeline says of it; raises Unusual.
+
+        `values` is the number of values that the template reads.
+        """
+        if len(statement.readings) != plan.size:
+            raise Unusual
+        parts, cells = [], []
+        for cell, reading in zip(plan.cells, statement.readings, strict=True):
+            parts.append(wire.reading_parts(reading_message(reading, received or 0, statement.quality)))
+            cells.append(Cell(Form.CONSTANT) if reading.value is None else cell)
+        self._readings = Readings(cells, parts, values, dated=bool(seen.at)) if cells else None
+        self._blocks: list[tuple[int, Block]] = []
+        found = iter(statement.blocks)
+        for index, rows in enumerate(plan.rows):
+            for column in rows.columns:
+                block = next(found, None)
+                if block is None:
+                    raise Unusual
+                message = block_message(block, received or 0, statement.quality)
+                if len(message.mantissas) != rows.size:
+                    raise Unusual
+                self._blocks.append((index, Block(wire.block_parts(message), column.pick, rows.size)))
+        if next(found, None) is not None:
+            raise Unusual
+        self._origin = b""
+        if seen.meter_time is not None:
+            self._origin = _ORIGIN + bytes((ORIGINS[plan.clock.kinds[seen.meter_time[1]].origin],))
+
+    def write(self, out: list[bytes], seen: Seen, received: int | None, values: Pool) -> None:
+        """Append the fields of a MeterReadings from its time to its blocks; raises struct.error."""
+        moment = seen.meter_time
+        if moment is not None and moment[0] and received:
+            out += (b"\x12\x14\x09", wire.INT64.pack(moment[0]), self._origin, _RECEIVED, wire.INT64.pack(received))
+        else:
+            meter = b""
+            if moment is not None:
+                meter = (_METER_TIME + wire.INT64.pack(moment[0]) if moment[0] else b"") + self._origin
+            out.append(wire.field(_TIME, meter + (_RECEIVED + wire.INT64.pack(received) if received else b"")))
+        if self._readings is not None:
+            self._readings.write(out, seen.at, values, seen.reals, seen.fields)
+        for index, block in self._blocks:
+            block.write(out, seen.ends[index], values)

@@ -1,0 +1,139 @@
+"""The fast path itself: a record by the plan of its shape, or else by the generic pipeline."""
+
+from __future__ import annotations
+
+import struct
+from hashlib import sha256
+from typing import NamedTuple
+
+from ami_dlms.errors import DlmsError
+from ami_dlms.security import Protection
+from ami_dlms.shapes import Shapes
+from ami_normalize import plausibility
+from ami_normalize.fast.exchanges import Exchanges
+from ami_normalize.fast.layout import Pool
+from ami_normalize.fast.message import Layout, Seen, see
+from ami_normalize.fast.opened import Opened, Opener
+from ami_normalize.fast.plan import Plan
+from ami_normalize.fast.plans import Ended, Plans, TemplatePlans, interpreted
+from ami_normalize.fast.provenance import Provenance
+from ami_normalize.fast.received import Received
+from ami_normalize.fast.unusual import Unusual
+from ami_normalize.fast.who import Who, Whose
+from ami_normalize.keys import LATEST
+from ami_normalize.pipeline import Context, Outcomes, RawRecord, ReadingsOutcome, Refused, normalize
+from ami_normalize.pipeline.identify import identify
+from ami_normalize.pipeline.split import MOST_OCTETS
+from ami_schemas import headers
+
+_MOST_LAYOUTS = 64
+"""Of one plan: where values decide more, its messages go by the generic pipeline."""
+_POLL = b"poll"
+_SEALED = Protection.AUTHENTICATED_ENCRYPTED
+"""Enough for every meter."""
+
+
+class Normalizer:
+    """Normalizes records by what is in force in one context. For one thread."""
+
+    def __init__(self, context: Context, shapes: Shapes | None = None) -> None:
+        """Normalize by `context`; `shapes` may be those of a predecessor, whose plans are made anew."""
+        self.shapes = shapes or Shapes()
+        self.quick = 0
+        """Records that went by a plan so far."""
+        self.generic = 0
+        """Records that took the generic pipeline so far."""
+        self.disproved = 0
+        """Layouts so far that did not give what the generic pipeline gives, and were not used."""
+        self._context = context
+        self._opener = Opener(context)
+        self._plans = Plans(context)
+        self._whose = Whose(context)
+        self._received = Received()
+        self._exchanges = Exchanges()
+        self._provenance = Provenance(context)
+
+    def normalize(self, record: RawRecord) -> Outcomes:
+        """Return how a record ends: equal to `ami_normalize.pipeline.normalize(record, context)`."""
+        try:
+            outcomes = self._planned(record)
+        except (Unusual, Refused, DlmsError, struct.error):
+            self.generic += 1
+            return normalize(record, self._context)
+        self.quick += 1
+        return outcomes
+
+    def _planned(self, record: RawRecord) -> Outcomes:
+        told = record.headers
+        received = self._received.micros(told.get(headers.CE_TIME), record.timestamp_ms)
+        at_us = LATEST if received is None else received
+        opened = self._opener.open(record, at_us)
+        template, values, _ = self.shapes.decode(opened.octets)
+        if template is None:
+            raise Unusual
+        asked = self._exchanges.of(told.get(headers.CONTEXT))
+        plans = self._plans.of(template)
+        key = plans.key(opened.title, asked, values)
+        plan = plans.find(key) or plans.learn(key, record, opened, values, registered=False)
+        identities = plan.identities if type(plan) is Plan else []
+        answers = (told.get(headers.EXCHANGE) == _POLL, asked.logical_device_name)
+        who = self._whose.of(opened.title, answers, record, identities, values)
+        if opened.protection is not _SEALED:
+            self._opener.demand(opened, who.facts, at_us)
+        if who.kind is not None:
+            key = (who.kind, *key)
+            plan = plans.find(key) or plans.learn(key, record, opened, values, registered=True)
+        if type(plan) is not Plan:
+            if type(plan) is Ended:
+                return plan.outcomes
+            raise Unusual
+        if who.refused:
+            return who.refused
+        seen = see(plan, values, received, who.bounds)
+        message = _Message(record, opened, values, received, who, plan)
+        layout = plan.layouts.get(seen.key)
+        if layout is None:
+            if seen.key in plan.layouts:
+                raise Unusual
+            layout = self._learn(message, seen, plans)
+        return (ReadingsOutcome(who.meter_id, (self._write(message, seen, layout),)),)
+
+    def _write(self, message: _Message, seen: Seen, layout: Layout) -> bytes:
+        """Return the serialized MeterReadings."""
+        record, opened, values, received, who, plan = message
+        out = [who.message]
+        layout.write(out, seen, received, values)
+        digest = sha256(record.value).digest()
+        self._provenance.write(out, record, digest, opened, plan.dialect)
+        octets = b"".join(out)
+        if len(octets) > MOST_OCTETS:
+            raise Unusual
+        return octets
+
+    def _learn(self, message: _Message, seen: Seen, plans: TemplatePlans) -> Layout:
+        """Make the layout of a message, and hold what it gives against what the generic pipeline gives."""
+        record, opened, values, received, who, plan = message
+        if len(plan.layouts) >= _MOST_LAYOUTS:
+            raise Unusual
+        plan.layouts[seen.key] = None  # until it is proven
+        context = self._context
+        _, statement = interpreted(plans.template.rebuild(values), record, opened, context)
+        statement = plausibility.marked(statement, identify(record, context).received, who.bounds)
+        layout = Layout(plan, seen, statement, received, plans.values)
+        expected = normalize(record, context)
+        if (ReadingsOutcome(who.meter_id, (self._write(message, seen, layout),)),) != expected:
+            self.disproved += 1
+            raise Unusual
+        plan.layouts[seen.key] = layout
+        return layout
+
+
+class _Message(NamedTuple):
+    """A message, as far as it is understood."""
+
+    record: RawRecord
+    opened: Opened
+    values: Pool
+    received: int | None
+    who: Who
+    plan: Plan

@@ -1,0 +1,110 @@
+"""Raw records to plain APDUs, quickly: the usual framing and the usual protection; everything else is Unusual."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from ami_dlms import framing
+from ami_dlms.framing import Framing
+from ami_dlms.security import Protection
+from ami_dlms.shapes import unprotect
+from ami_normalize.fast.unusual import Unusual
+from ami_normalize.meter import TITLE_NAME, MeterFacts, title_of
+from ami_normalize.pipeline import Context, RawRecord
+from ami_normalize.pipeline.decrypt import GENERAL, SERVICES, Plain, protected_enough
+from ami_schemas import headers
+
+_FRAMINGS: Final = {framing.value.encode(): framing for framing in Framing}
+_WRAPPER: Final = b"wrapper"
+_VERSION: Final = b"\x00\x01"
+_HEADER: Final = 8
+"""Octets of the wrapper's header."""
+_TITLED: Final = b"\xdb\x08"
+_CIPHERED: Final = GENERAL | SERVICES
+_BEGINS: Final = SERVICES | {0xDB, 0x0F, 0xC4}
+"""First octets of what a wrapper may hold to be one APDU whatever else is in it: each says its length, or none does."""
+_TELEGRAM: Final = 0x2F
+_MOST_KEPT: Final = 65_536
+_YES: Final = b"1"
+
+
+class Opened(NamedTuple):
+    """A plain APDU and what is known of its protection."""
+
+    octets: bytes
+    title: bytes | None
+    protection: Protection
+    key_version: str
+
+
+class Opener:
+    """Opens records by the keys of one context."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._find = context.keys.find
+        self._titles: dict[tuple[bytes | None, bytes | None], bytes | None] = {}
+
+    def open(self, record: RawRecord, at_us: int) -> Opened:
+        """Take framing and protection off, by the keys in force at an instant.
+
+        Raises Unusual, and what `ami_dlms` raises of received octets.
+        """
+        octets = self._unframed(record)
+        first = octets[0]
+        if octets.startswith(_TITLED):
+            title: bytes | None = octets[2:10]
+        elif first in GENERAL or first == _TELEGRAM:
+            raise Unusual
+        else:
+            title = self._title(record)
+        if first not in _CIPHERED:
+            return Opened(octets, title, Protection.NONE, "")
+        keys = self._find(title, at_us)
+        if keys is None:
+            raise Unusual
+        opened = unprotect(octets, keys.keys, title)
+        plain = opened.plaintext
+        if not plain or plain[0] in _CIPHERED or plain[0] == _TELEGRAM:
+            raise Unusual
+        return Opened(plain, title, opened.protection, keys.version)
+
+    def demand(self, opened: Opened, facts: MeterFacts | None, at_us: int) -> None:
+        """See that a message is protected as its meter's must be; raises Refused."""
+        registry, title = self._context.registry, opened.title
+        plain = Plain(b"", title, opened.protection)
+        protected_enough(plain, registry.by_title(title) if title else None, at_us, self._context)
+        if facts:
+            protected_enough(plain, facts, at_us, self._context)
+
+    def _unframed(self, record: RawRecord) -> bytes:
+        """Return the one APDU of a record."""
+        told, value = record.headers, record.value
+        if told.get(headers.INCOMPLETE) == _YES:
+            raise Unusual
+        carrier = told.get(headers.FRAMING, b"none")
+        if carrier == _WRAPPER and value[:2] == _VERSION and int.from_bytes(value[6:8], "big") == len(value) - _HEADER:
+            octets = value[_HEADER:]
+            if octets and octets[0] in _BEGINS:
+                return octets
+        found = _FRAMINGS.get(carrier)
+        if found is None:
+            raise Unusual
+        message = framing.unframe(value, found)
+        if not message.complete or len(message.apdus) != 1 or message.check_errors:
+            raise Unusual
+        return message.apdus[0]
+
+    def _title(self, record: RawRecord) -> bytes | None:
+        """Return the system title that header or key state."""
+        stated = (record.headers.get(headers.SYSTEM_TITLE), record.key)
+        try:
+            return self._titles[stated]
+        except KeyError:
+            pass
+        header, key = ((part or b"").decode("utf-8", "replace") for part in stated)
+        title = title_of(f"{TITLE_NAME}{header}") or title_of(key) or self._context.system_title
+        if len(self._titles) >= _MOST_KEPT:
+            self._titles.clear()
+        self._titles[stated] = title
+        return title

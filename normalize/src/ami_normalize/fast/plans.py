@@ -1,0 +1,154 @@
+"""The plans of a template: one for each way its messages are interpreted."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final, NamedTuple, Union
+
+from ami_dlms.apdu import DataNotification, GetResponseNormal, GetResponseWithList
+from ami_dlms.shapes import Template
+from ami_dlms.shapes.heads import Shaped
+from ami_normalize.fast.clocks import Clock
+from ami_normalize.fast.exchanges import Asked
+from ami_normalize.fast.layout import Pool
+from ami_normalize.fast.opened import Opened
+from ami_normalize.fast.plan import Plan, Shared
+from ami_normalize.fast.signs import STRINGS, UNSAFE, Signs
+from ami_normalize.fast.slots import places
+from ami_normalize.fast.texts import TextKind, Texts
+from ami_normalize.fast.unusual import Unusual
+from ami_normalize.meter import NO_METERS
+from ami_normalize.model import Statement
+from ami_normalize.pipeline import Context, Outcomes, RawRecord, Refused
+from ami_normalize.pipeline.decode import Answer, Said
+from ami_normalize.pipeline.decrypt import Plain
+from ami_normalize.pipeline.identify import identify
+from ami_normalize.pipeline.interpret import Objects, objects_of, state, zone_for
+from ami_schemas.reasons import Reason
+
+_MOST_PLANS: Final = 64
+"""Of one template: where strings differ in more ways, its messages go by the generic pipeline."""
+_SHAPED_REASONS: Final = frozenset({Reason.MAPPING_MISSING, Reason.NO_METER_DATA})
+"""Why a message of a shape and signs is refused whatever its values."""
+
+Key = tuple[object, ...]
+
+
+class Ended(NamedTuple):
+    """Messages that end the same whatever their values: refused by what they are."""
+
+    outcomes: Outcomes
+
+
+class _Generic:
+    """Messages that no plan holds for."""
+
+
+GENERIC: Final = _Generic()
+Found = Union[Plan, Ended, _Generic]
+
+
+class Plans:
+    """The plans of all templates, for one context."""
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self.unregistered = replace(context, registry=NO_METERS)
+        """The context as if no meter were registered."""
+        self.signs = Signs(context.dialects)
+        self._clocks: dict[tuple[str, bool, bool], Clock] = {}
+        self._texts: dict[tuple[TextKind, int], Texts] = {}
+
+    def of(self, template: Template) -> TemplatePlans:
+        """Return the plans of a template."""
+        plans = template.plan
+        if plans is None or plans.owner is not self:
+            plans = template.plan = TemplatePlans(self, template)
+        found: TemplatePlans = plans
+        return found
+
+    def clock(self, found: Objects, context: Context) -> Clock:
+        """Return what reads the times of a dialect in its meter's zone."""
+        zone, configured = zone_for(found.meter, found.dialect, context)
+        key = (zone, configured, found.dialect.deviation_inverted)
+        clock = self._clocks.get(key)
+        if clock is None:
+            clock = self._clocks[key] = Clock(zone, configured=configured, inverted=key[2])
+        return clock
+
+    def texts(self, kind: TextKind, clock: Clock) -> Texts:
+        """Return what writes the values of a kind."""
+        key = (kind, id(clock) if kind.is_clock else 0)
+        texts = self._texts.get(key)
+        if texts is None:
+            texts = self._texts[key] = Texts(kind, clock)
+        return texts
+
+
+class TemplatePlans:
+    """The plans of one template, by what of a message decides its interpretation."""
+
+    def __init__(self, owner: Plans, template: Template) -> None:
+        self.owner = owner
+        self.template = template
+        self._found: dict[object, Found] = {}
+        slots = [
+            (run.start + row * len(run.fields) + position, field.tag)
+            for run in template.runs
+            for row in range(run.rows)
+            for position, field in enumerate(run.fields)
+            if field.tag in STRINGS
+        ]
+        self._strings = tuple((slot, tag) for slot, tag in slots if tag is not None)
+        self._sign = owner.signs.of
+        self.values = sum(len(run.fields) * run.rows for run in template.runs)
+        """How many values the template reads."""
+
+    def key(self, title: bytes | None, asked: Asked, values: Pool) -> Key:
+        """Return what of a message decides its interpretation, but for what is registered of its meter."""
+        titled = self.owner.signs.of_title(title) if title else None
+        if not self._strings:
+            return titled, asked.key
+        sign = self._sign
+        return (titled, asked.key, *[sign(tag, values[slot]) for slot, tag in self._strings])
+
+    def find(self, key: Key) -> Found | None:
+        """Return the plan of a key, None where none was made yet."""
+        return self._found.get(key)
+
+    def learn(self, key: Key, record: RawRecord, opened: Opened, values: Pool, *, registered: bool) -> Found:
+        """Make the plan of a key; `registered` by what is registered of the meter too."""
+        if len(self._found) >= _MOST_PLANS:
+            return GENERIC
+        try:
+            plan = self._made(record, opened, values, registered=registered) if UNSAFE not in key else GENERIC
+        except Unusual:
+            plan = GENERIC
+        self._found[key] = plan
+        return plan
+
+    def _made(self, record: RawRecord, opened: Opened, values: Pool, *, registered: bool) -> Found:
+        context = self.owner.context if registered else self.owner.unregistered
+        apdu = self.template.rebuild(values)
+        try:
+            found, statement = interpreted(apdu, record, opened, context)
+        except Refused as refused:
+            return Ended((refused.outcome(),)) if refused.reason in _SHAPED_REASONS else GENERIC
+        body = apdu.body if isinstance(apdu, DataNotification) else None
+        clock = self.owner.clock(found, context)
+        return Plan(statement, found, places(self.template, apdu), body, shared=Shared(clock, self.owner.texts))
+
+
+def interpreted(apdu: Shaped, record: RawRecord, opened: Opened, context: Context) -> tuple[Objects, Statement]:
+    """Interpret an APDU by the generic pipeline; raises Refused, and Unusual for what is no answer or notification."""
+    if isinstance(apdu, DataNotification):
+        content: DataNotification | Answer = apdu
+    elif isinstance(apdu, GetResponseNormal):
+        content = Answer((apdu.result,))
+    elif isinstance(apdu, GetResponseWithList):
+        content = Answer(tuple(apdu.results))
+    else:
+        raise Unusual
+    plain = Plain(opened.octets, opened.title, opened.protection, opened.key_version)
+    found = objects_of(Said(plain, content), content, identify(record, context), context)
+    return found, state(found, context)

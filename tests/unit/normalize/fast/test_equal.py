@@ -1,0 +1,56 @@
+"""The fast path gives what the generic pipeline gives, octet by octet."""
+
+import os
+import random
+from collections import Counter
+
+import pytest
+from support.generated_records import Shape, contexts
+
+from ami_normalize.fast import Normalizer
+from ami_normalize.offline import to_record, with_keys
+from ami_normalize.pipeline import Context, ReadingsOutcome, normalize
+
+pytestmark = pytest.mark.unit
+
+SHAPES, MESSAGES = (4000 if os.environ.get("AMI_REQUIRE") == "1" else 400), 25
+"""A hundred thousand messages at the gate, a tenth of them elsewhere."""
+
+
+@pytest.mark.timeout(900)
+def test_on_generated_messages(tmp_path):
+    source = random.Random(20_260_101)
+    of = contexts(tmp_path)
+    fast = [Normalizer(context) for context in of]
+    ended = Counter()
+    for _ in range(SHAPES):
+        shape = Shape(source)
+        for number in range(MESSAGES):
+            record = shape.record(number + 1)
+            which = source.randrange(len(of))
+            expected = normalize(record, of[which])
+            assert fast[which].normalize(record) == expected, (shape.kind, record)
+            ended[shape.kind, type(expected[0])] += 1
+
+    assert sum(ended.values()) == SHAPES * MESSAGES
+    assert {kind for kind, end in ended if end is ReadingsOutcome} >= {
+        "coded", "push-list", "positional", "profile", "answer", "answers", "rows",
+    }  # fmt: skip
+    assert sum(one.quick for one in fast) > 0.5 * SHAPES * MESSAGES
+    assert sum(one.disproved for one in fast) == 0
+
+
+def test_on_real_meters_messages_and_damaged_ones(corpus):
+    source = random.Random(7)
+    base = Context()
+    for vector in corpus:
+        context = with_keys(vector.get("keys"), base)
+        fast = Normalizer(context)
+        record = to_record(vector)
+        octets = bytearray(record.value)
+        for _ in range(8):
+            changed = record._replace(value=bytes(octets))
+            assert fast.normalize(changed) == normalize(changed, context), vector["id"]
+            octets[source.randrange(len(octets))] ^= 1 << source.randrange(8)
+            if source.random() < 0.3:
+                octets = bytearray(record.value)
