@@ -11,11 +11,13 @@ from ami_cli.verbs import (
     collect,
     decode,
     demo,
+    dlq,
     doctor,
     explain,
     kafka,
     mapping,
     normalize,
+    parked,
     ping,
     read,
     replay,
@@ -76,3 +78,5 @@ app.add_typer(mapping.app, name="mapping", rich_help_panel=_PIPELINE)
 app.command(rich_help_panel=_LOOK)(tail.tail)
 app.command(rich_help_panel=_LOOK)(decode.decode)
 app.command(rich_help_panel=_LOOK)(explain.explain)
+app.add_typer(dlq.app, name="dlq", rich_help_panel=_LOOK)
+app.add_typer(parked.app, name="parked", rich_help_panel=_LOOK)

@@ -10,6 +10,7 @@ VERBS = [
     "demo", "doctor", "read", "ping", "send", "simulate", "simulate meter", "collect", "normalize", "kafka",
     "kafka start", "kafka stop", "kafka status", "topics", "topics apply", "tail", "decode", "archive",
     "replay", "replay diff", "replay ls", "replay drop",
+    "dlq", "dlq ls", "dlq show", "dlq redrive", "parked", "parked ls", "parked show",
 ]  # fmt: skip
 
 

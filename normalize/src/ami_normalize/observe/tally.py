@@ -89,6 +89,11 @@ class Tally:
         return maker
 
 
+def maker_of(key: bytes | None) -> str:
+    """Return the three letters (FLAG) that the system title in a raw record's key begins with, else `unknown`."""
+    return _letters((key or b"")[:9])
+
+
 def _letters(prefix: bytes) -> str:
     if not prefix.startswith(_TITLE):
         return "unknown"
