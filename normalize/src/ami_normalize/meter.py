@@ -132,10 +132,9 @@ class Registry(Protocol):
 class Meters:
     """The simple Registry: facts in memory."""
 
-    revision: Final = 0
-
-    def __init__(self, facts: Iterable[MeterFacts] = ()) -> None:
+    def __init__(self, facts: Iterable[MeterFacts] = (), *, revision: int = 0) -> None:
         """Hold `facts`."""
+        self.revision = revision
         self._claims: defaultdict[str, list[MeterFacts]] = defaultdict(list)
         self._count = 0
         for meter in facts:

@@ -22,6 +22,7 @@ from ami_dlms.axdr import Data, Tag, array, structure
 from ami_dlms.framing import wrapper
 from ami_dlms.security import Form, Keys, Protection, protect
 from ami_normalize.keys import KeyRing, meter_keys
+from ami_normalize.meter import Meters
 from ami_normalize.pipeline import Context, EventsOutcome, Parked, RawRecord, ReadingsOutcome, Rejected, normalize
 from ami_schemas.reasons import Reason
 
@@ -93,9 +94,8 @@ def test_a_plain_push_becomes_readings_with_everything_known(context):
 
 
 def test_readings_carry_the_promoted_revision(context):
-    first, promoted = (
-        readings(normalize(record(push(ENERGY)), each)) for each in (context, replace(context, revision=3))
-    )
+    later = replace(context, registry=Meters(revision=3))
+    first, promoted = (readings(normalize(record(push(ENERGY)), each)) for each in (context, later))
 
     assert (first.revision, promoted.revision) == (0, 3)
 

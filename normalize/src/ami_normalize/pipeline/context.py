@@ -27,10 +27,13 @@ class Context:
     lenient: bool = False
     """Also read what a check sequence or a tag does not vouch for, marked. Never on Kafka."""
     decoder_version: str = DECODER_VERSION
-    revision: int = 0
-    """Of all readings: the highest promoted revision of the registry."""
     system_title: bytes | None = None
     """Whose message it is, where neither message nor record says (one message with its own keys)."""
+
+    @property
+    def revision(self) -> int:
+        """The revision of all readings: the highest promoted one of the registry."""
+        return self.registry.revision
 
     @property
     def mapping_hash(self) -> str:

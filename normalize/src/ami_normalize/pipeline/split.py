@@ -58,19 +58,22 @@ def _length(block: pb.IntervalBlock) -> int:
     return max(len(block.mantissas), len(block.reals), len(block.texts))
 
 
-def _halves(block: pb.IntervalBlock) -> list[pb.IntervalBlock]:
-    middle = _length(block) // 2
-    first, second = pb.IntervalBlock(), pb.IntervalBlock()
-    for half, at in ((first, slice(None, middle)), (second, slice(middle, None))):
-        half.CopyFrom(block)
-        for name in ("mantissas", "reals", "texts", "statuses"):
-            values = list(getattr(block, name))[at]
-            del getattr(half, name)[:]
-            getattr(half, name).extend(values)
-        del half.quality[:]
-    first.quality.extend(quality for quality in block.quality if quality.index < middle)
+def piece(block: pb.IntervalBlock, start: int, stop: int) -> pb.IntervalBlock:
+    """Return the intervals from `start` up to, not including, `stop` as a block."""
+    made = pb.IntervalBlock()
+    made.CopyFrom(block)
+    for name in ("mantissas", "reals", "texts", "statuses"):
+        values = list(getattr(block, name))[start:stop]
+        del getattr(made, name)[:]
+        getattr(made, name).extend(values)
+    del made.quality[:]
     for quality in block.quality:
-        if quality.index >= middle:
-            second.quality.add(index=quality.index - middle, quality=quality.quality)
-    second.first_interval_end_us += middle * block.period_s * 1_000_000
-    return [first, second]
+        if start <= quality.index < stop:
+            made.quality.add(index=quality.index - start, quality=quality.quality)
+    made.first_interval_end_us += start * block.period_s * 1_000_000
+    return made
+
+
+def _halves(block: pb.IntervalBlock) -> list[pb.IntervalBlock]:
+    length = _length(block)
+    return [piece(block, 0, length // 2), piece(block, length // 2, length)]
