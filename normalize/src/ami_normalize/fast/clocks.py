@@ -24,6 +24,9 @@ _UNSPECIFIED: Final = -0x8000
 _UNSTATED, _FLAGS = 0xFF, 0x03
 _MINUTE: Final = 60_000_000
 _MOST_DEVIATION: Final = 14 * 60
+_PLACED: Final = frozenset({Origin.CONFIGURED_ZONE, Origin.DEFAULT_ZONE})
+"""Origins of times that state no deviation."""
+_SIGNS: Final = frozenset({"+", "-"})
 _MOST_KEPT: Final = 16_384
 _MOST_SERIES: Final = 512
 
@@ -96,6 +99,16 @@ class Clock:
                 self._texts.clear()
             text = self._texts[octets] = self._usual_text(octets) or self._unusual_text(octets)
         return text
+
+    def completes(self, stated: bytes, local: bytes) -> bool:
+        """Tell whether one date-time is another's local time, with the deviation that this leaves out."""
+        known, placed = self.read(stated), self.read(local)
+        if known is None or placed is None or self.kinds[placed[1]].origin not in _PLACED:
+            return False
+        if self.kinds[known[1]].origin in _PLACED:
+            return False
+        showed, with_offset = self.text(local) or "", self.text(stated) or ""
+        return with_offset.startswith(showed) and with_offset[len(showed) :][:1] in _SIGNS
 
     def _usual_text(self, octets: bytes) -> str:
         """Write a date-time without wildcards; nothing for another."""

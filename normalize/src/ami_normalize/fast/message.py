@@ -49,10 +49,13 @@ def see(plan: Plan, values: Pool, received: int | None, bounds: Bounds) -> Seen:
     header = clock.read(values[plan.header]) if plan.header >= 0 else None
     at = header
     if plan.at is not None:
-        at = clock.read(plan.at(values))
+        octets = plan.at(values)
+        at = clock.read(octets)
         if at is None:
             if not plan.at_may_fail:
                 raise Unusual
+            at = header
+        elif header is not None and clock.completes(values[plan.header], octets):
             at = header
     fields: Sequence[bytes] = ()
     if plan.written:

@@ -243,7 +243,7 @@ def state(found: Objects, context: Context) -> Statement:
     entries = valued_entries(found)
     stated = [objects.clock(entry.data, dialect) for entry in entries if objects.is_clock(dialect.code(entry.obis))]
     clock = next((instant for instant in stated if instant is not None), None)
-    at = clock or header
+    at = header if clock is None or _states_deviation_of(header, clock) else clock
     at = None if at is None else place(at, False)  # noqa: FBT003
     readings = _numbered(objects.reading(entry, at, dialect) for entry in entries)
     told = [event for entry in entries for event in events.of_entry(entry, at, dialect, pushed=not found.polled)]
@@ -269,6 +269,11 @@ def state(found: Objects, context: Context) -> Statement:
         serial=_text(readings, objects.SERIALS),
         dialect=dialect.name,
     )
+
+
+def _states_deviation_of(header: Instant | None, clock: Instant) -> bool:
+    """Tell whether the notification's time is the clock's in the list, with the deviation that this leaves out."""
+    return header is not None and header.utc is not None and clock.utc is None and header.local == clock.local
 
 
 def valued_entries(found: Objects) -> Sequence[Entry]:

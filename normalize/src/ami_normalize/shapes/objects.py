@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from ami_dlms import axdr
 from ami_dlms.axdr import Data, Tag
 from ami_normalize.dialects import Dialect, Rule
@@ -116,6 +118,13 @@ def end_of_counter(obis: str, tag: int) -> int | None:
     return _LARGEST.get(tag) if tag in _LARGEST and counts_up(obis) else None
 
 
+@lru_cache(maxsize=4096)
+def is_measured(obis: str) -> bool:
+    """Tell whether a code is a quantity of a medium; abstract and general purpose objects (A or C is 0) are none."""
+    groups = obis.split(".")
+    return groups[0] != "0" and groups[2] != "0"
+
+
 def is_list_version(obis: str) -> bool:
     """Tell whether a code is the OBIS list version's, on any channel."""
     groups = obis.split(".")
@@ -167,7 +176,7 @@ def _quality(entry: Entry, value: Value, scaler_unit: ScalerUnit | None, *, nume
     known = meaning(entry.obis)
     if scaler_unit is None:
         counts = known is not None and known.units and known.units <= {units.NOT_STATED, units.UNITLESS}
-        if numeric and not counts and not entry.obis.startswith("0."):
+        if numeric and not counts and is_measured(entry.obis):
             found.append(Quality.SCALER_UNKNOWN)
         return found
     if not units.known(scaler_unit.unit) and scaler_unit.unit != units.NOT_STATED:

@@ -24,9 +24,12 @@ from ami_schemas import units
 from ami_schemas.meanings import counts_up, meaning
 
 _LINE = re.compile(r"(\d{1,3}-\d{1,3}:\d{1,3}\.\d{1,3}\.\d{1,3}(?:[*.]\d{1,3})?)((?:\([^()]*\))+)")
+_CODE = re.compile(r"\d{1,3}-\d{1,3}:\d{1,3}\.\d{1,3}\.\d{1,3}")
+_PROFILE_GROUPS = 6
 _GROUP = re.compile(r"\(([^()]*)\)")
 _TIME = re.compile(r"(\d{12})([WS]?)")
-_PREFIXES = {"k": 3, "M": 6}
+_PREFIXES = {"k": 3, "M": 6, "G": 9}
+_REACTIVE = re.compile("VAr|VAR")
 _FEWEST_DIGITS = 5
 """Of a counter that is printed with leading zeros."""
 _MOST_LINES = 1000
@@ -73,9 +76,13 @@ def read(octets: bytes) -> Telegram | None:
     readings: list[Reading] = []
     time: Instant | None = None
     skipped = 0
-    for line in lines[1:]:
-        found = _LINE.fullmatch(line.strip())
+    texts = [text for line in lines[1:] if (text := line.strip())]
+    for line, following in zip(texts, [*texts[1:], ""], strict=True):
+        found = _LINE.fullmatch(line)
         if found is None:
+            continue
+        if (captured := _captured(found[2], following)) is not None:
+            readings.append(captured)
             continue
         reading = _reading(format_obis(parse_obis(found[1])), _GROUP.findall(found[2])) if _fits(found[1]) else None
         if reading is None:
@@ -86,6 +93,18 @@ def read(octets: bytes) -> Telegram | None:
         readings.append(reading)
     placed = tuple(r if r.at is not None else replace(r, at=time) for r in readings)
     return Telegram(lines[0][1:].strip(), placed, time, skipped)
+
+
+def _captured(groups: str, following: str) -> Reading | None:
+    """Read the profile line of DSMR 2 and 3, `(stamp)(status)(period)(1)(code)(unit)`, its value in the next line."""
+    parts, value = _GROUP.findall(groups), _GROUP.fullmatch(following)
+    if len(parts) != _PROFILE_GROUPS or value is None or not _CODE.fullmatch(parts[4]) or not _fits(parts[4]):
+        return None
+    number, (code, power) = parse_decimal(value[1]), _unit(parts[5])
+    if number is None or code is None:
+        return None
+    exact = Exact(number.mantissa, number.scale + power)
+    return Reading(format_obis(parse_obis(parts[4])), exact, code, at=_instant(parts[0]))
 
 
 def _fits(code: str) -> bool:
@@ -138,7 +157,7 @@ def _plain(obis: str, text: str) -> Value:
 
 def _unit(symbol: str) -> tuple[int | None, int]:
     """Return the code of a unit and the power of ten of its prefix."""
-    symbol = symbol.replace("VAr", "var")
+    symbol = _REACTIVE.sub("var", symbol)
     code = units.code(symbol)
     if code is not None:
         return code, 0
