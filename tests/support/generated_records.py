@@ -114,7 +114,7 @@ class Shape:
         self.gaps = random.random() < 0.15
         self.only_first = random.random() < 0.2
         self.form = random.randrange(4)
-        self.counter = 0
+        self.counter = random.choice((0, 0, 2000, 1 << 31))
 
     def _entry(self):
         code = self.random.choice(CODES)

@@ -11,6 +11,7 @@ from ami_dlms.axdr import Data, Tag, structure
 from ami_dlms.security import Form, Keys, Protection, protect
 from ami_kafka.loop import RawMessage
 from ami_normalize.diagnosis import MOST_OCTETS, diagnose
+from ami_normalize.fast import Normalizer
 from ami_normalize.keys import KeyKind, KeyRing, meter_keys
 from ami_normalize.pipeline import Context, RawRecord
 from ami_normalize.pipeline.outcome import MOST_MESSAGE
@@ -177,7 +178,7 @@ def dead_letter(diagnoser, context):
         raw.value,
         tuple((name, value) for name, value in raw.headers.items()),
     )
-    (output,) = outputs(message, context, "group", None, diagnoser)
+    (output,) = outputs(message, Normalizer(context), "group", None, diagnoser)
     return dict(output.headers)
 
 
@@ -200,6 +201,6 @@ def test_two_meters_with_each_others_keys_find_each_other():
     diagnoser = Diagnoser(lambda _partition, _key: False)
     swapped = record(sealed(EK2, AK2, FAR), FAR)
     message = RawMessage("ami.raw.v1", 0, 2, 0, swapped.key, swapped.value, tuple(swapped.headers.items()))
-    assert "dlq.diagnosis" in dict(next(outputs(message, context, "group", None, diagnoser)).headers)
+    assert "dlq.diagnosis" in dict(outputs(message, Normalizer(context), "group", None, diagnoser)[0].headers)
 
     assert dead_letter(diagnoser, context)["dlq.diagnosis"] == b"KEYS_OF_ANOTHER"

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from hashlib import sha256
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from ami_dlms.errors import DlmsError
 from ami_dlms.security import Protection
@@ -21,14 +22,15 @@ from ami_normalize.fast.received import Received
 from ami_normalize.fast.unusual import Unusual
 from ami_normalize.fast.who import Who, Whose
 from ami_normalize.keys import LATEST
-from ami_normalize.pipeline import Context, Outcomes, RawRecord, ReadingsOutcome, Refused, normalize
+from ami_normalize.ledger import ACCEPTED, RETRANSMISSION, Rule, Ruling, judged
+from ami_normalize.pipeline import Context, Interpreted, Outcomes, RawRecord, ReadingsOutcome, Refused, normalize
 from ami_normalize.pipeline.identify import identify
 from ami_normalize.pipeline.split import MOST_OCTETS
 from ami_schemas import headers
 
 _MOST_LAYOUTS = 64
 """Of one plan: where values decide more, its messages go by the generic pipeline."""
-_POLL = b"poll"
+_POLL, _PUSH = b"poll", b"push"
 _SEALED = Protection.AUTHENTICATED_ENCRYPTED
 """Enough for every meter."""
 
@@ -45,7 +47,8 @@ class Normalizer:
         """Records that took the generic pipeline so far."""
         self.disproved = 0
         """Layouts so far that did not give what the generic pipeline gives, and were not used."""
-        self._context = context
+        self._ruling: Ruling | None = None
+        self.context: Final = context
         self._opener = Opener(context)
         self._plans = Plans(context)
         self._whose = Whose(context)
@@ -53,17 +56,37 @@ class Normalizer:
         self._exchanges = Exchanges()
         self._provenance = Provenance(context)
 
-    def normalize(self, record: RawRecord) -> Outcomes:
-        """Return how a record ends: equal to `ami_normalize.pipeline.normalize(record, context)`."""
+    def normalize(self, record: RawRecord, rule: Rule | None = None) -> Outcomes:
+        """Return how a record ends: equal to `ami_normalize.pipeline.normalize(record, context, judge)`.
+
+        `rule` rules on the freshness of pushes, once each (`ami_normalize.ledger`); `judge` turns down what it does.
+        """
+        self._ruling = None
         try:
-            outcomes = self._planned(record)
+            outcomes = self._planned(record, rule)
         except (Unusual, Refused, DlmsError, struct.error):
             self.generic += 1
-            return normalize(record, self._context)
+            return normalize(record, self.context, self._judge(rule))
         self.quick += 1
         return outcomes
 
-    def _planned(self, record: RawRecord) -> Outcomes:
+    def renewed(self, context: Context) -> Normalizer:
+        """Return a normalizer for another context that knows what this one learnt, as far as that still holds."""
+        after = Normalizer(context, self.shapes)
+        before = self.context
+        if (context.dialects, context.default_zone) == (before.dialects, before.default_zone):
+            after._plans = self._plans.renewed(context)
+        return after
+
+    def _judge(self, rule: Rule | None) -> Callable[[Interpreted], Interpreted] | None:
+        """Return what judges in the generic pipeline; a ruling already given stands."""
+        ruling = self._ruling
+        if rule is None:
+            return None
+        given = rule if ruling is None else lambda _: ruling
+        return lambda interpreted: judged(interpreted, given)
+
+    def _planned(self, record: RawRecord, rule: Rule | None) -> Outcomes:
         told = record.headers
         received = self._received.micros(told.get(headers.CE_TIME), record.timestamp_ms)
         at_us = LATEST if received is None else received
@@ -96,6 +119,12 @@ class Normalizer:
             if seen.key in plan.layouts:
                 raise Unusual
             layout = self._learn(message, seen, plans)
+        if rule is not None and told.get(headers.EXCHANGE, _PUSH) == _PUSH:
+            proof = self._opener.proof(opened)
+            if proof is not None:
+                self._ruling = ruling = rule(proof)
+                if ruling is not ACCEPTED and ruling is not RETRANSMISSION:
+                    raise Unusual
         return (ReadingsOutcome(who.meter_id, (self._write(message, seen, layout),)),)
 
     def _write(self, message: _Message, seen: Seen, layout: Layout) -> bytes:
@@ -116,7 +145,7 @@ class Normalizer:
         if len(plan.layouts) >= _MOST_LAYOUTS:
             raise Unusual
         plan.layouts[seen.key] = None  # until it is proven
-        context = self._context
+        context = self.context
         _, statement = interpreted(plans.template.rebuild(values), record, opened, context)
         statement = plausibility.marked(statement, identify(record, context).received, who.bounds)
         layout = Layout(plan, seen, statement, received, plans.values)

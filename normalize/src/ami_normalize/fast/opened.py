@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from ami_dlms import framing
+from ami_dlms import apdu, framing
+from ami_dlms.apdu import GeneralGloCiphering, ServiceCiphered
 from ami_dlms.framing import Framing
 from ami_dlms.security import Protection
 from ami_dlms.shapes import unprotect
@@ -12,6 +13,7 @@ from ami_normalize.fast.unusual import Unusual
 from ami_normalize.meter import TITLE_NAME, MeterFacts, title_of
 from ami_normalize.pipeline import Context, RawRecord
 from ami_normalize.pipeline.decrypt import GENERAL, SERVICES, Plain, protected_enough
+from ami_normalize.pipeline.freshness import TAG_OCTETS, Proof, proof_of
 from ami_schemas import headers
 
 _FRAMINGS: Final = {framing.value.encode(): framing for framing in Framing}
@@ -24,6 +26,12 @@ _CIPHERED: Final = GENERAL | SERVICES
 _BEGINS: Final = SERVICES | {0xDB, 0x0F, 0xC4}
 """First octets of what a wrapper may hold to be one APDU whatever else is in it: each says its length, or none does."""
 _TELEGRAM: Final = 0x2F
+_LONG: Final = 0x80
+_COUNT: Final = 0x7F
+"""A length of 0x80 or more tells how many octets it takes itself."""
+_UNICAST: Final = frozenset({0x30, 0x31, 0x32})
+"""Security controls with a tag, under the global unicast key."""
+_TAG_LENGTH: Final = 12
 _MOST_KEPT: Final = 65_536
 _YES: Final = b"1"
 
@@ -35,6 +43,8 @@ class Opened(NamedTuple):
     title: bytes | None
     protection: Protection
     key_version: str
+    sealed: bytes
+    """The APDU as it came, with security header and tag."""
 
 
 class Opener:
@@ -59,7 +69,7 @@ class Opener:
         else:
             title = self._title(record)
         if first not in _CIPHERED:
-            return Opened(octets, title, Protection.NONE, "")
+            return Opened(octets, title, Protection.NONE, "", octets)
         keys = self._find(title, at_us)
         if keys is None:
             raise Unusual
@@ -67,7 +77,7 @@ class Opener:
         plain = opened.plaintext
         if not plain or plain[0] in _CIPHERED or plain[0] == _TELEGRAM:
             raise Unusual
-        return Opened(plain, title, opened.protection, keys.version)
+        return Opened(plain, title, opened.protection, keys.version, octets)
 
     def demand(self, opened: Opened, facts: MeterFacts | None, at_us: int) -> None:
         """See that a message is protected as its meter's must be; raises Refused."""
@@ -76,6 +86,22 @@ class Opener:
         protected_enough(plain, registry.by_title(title) if title else None, at_us, self._context)
         if facts:
             protected_enough(plain, facts, at_us, self._context)
+
+    def proof(self, opened: Opened) -> Proof | None:
+        """Return what a message with a verified tag proves of its freshness, as the generic pipeline finds it."""
+        octets, title = opened.sealed, opened.title
+        if title is None or not opened.protection.authenticated:
+            return None
+        if octets.startswith(_TITLED):
+            length = octets[10]
+            at = 11 if length < _LONG else 11 + (length & _COUNT)
+            if octets[at] in _UNICAST:
+                counter = int.from_bytes(octets[at + 1 : at + 5], "big")
+                return Proof(title, opened.key_version, counter, octets[-_TAG_LENGTH:][:TAG_OCTETS])
+        ciphered = apdu.decode(octets)
+        if not isinstance(ciphered, (GeneralGloCiphering, ServiceCiphered)):
+            raise Unusual
+        return proof_of(ciphered, title, opened.key_version)
 
     def _unframed(self, record: RawRecord) -> bytes:
         """Return the one APDU of a record."""

@@ -52,12 +52,20 @@ class Plans:
     """The plans of all templates, for one context."""
 
     def __init__(self, context: Context) -> None:
-        self.context = context
-        self.unregistered = replace(context, registry=NO_METERS)
-        """The context as if no meter were registered."""
+        self._in_force(context)
         self.signs = Signs(context.dialects)
         self._clocks: dict[tuple[str, bool, bool], Clock] = {}
         self._texts: dict[tuple[TextKind, int], Texts] = {}
+
+    def renewed(self, context: Context) -> Plans:
+        """Go on with another context that has the same dialects and default zone."""
+        self._in_force(context)
+        return self
+
+    def _in_force(self, context: Context) -> None:
+        self.context = context
+        self.unregistered = replace(context, registry=NO_METERS)
+        """The context as if no meter were registered."""
 
     def of(self, template: Template) -> TemplatePlans:
         """Return the plans of a template."""

@@ -7,8 +7,8 @@ It is the only memory beside the pure pipeline. It judges pushes whose tag is ve
 of a poll is its association's business, and what no tag vouches for anyone could have written.
 """
 
-from ami_normalize.ledger.judge import judged
+from ami_normalize.ledger.judge import Rule, judged
 from ami_normalize.ledger.window import ACCEPTED, RETRANSMISSION, Finding, Ruling, Verdict
 from ami_normalize.ledger.windows import Windows, record_key
 
-__all__ = ["ACCEPTED", "RETRANSMISSION", "Finding", "Ruling", "Verdict", "Windows", "judged", "record_key"]
+__all__ = ["ACCEPTED", "RETRANSMISSION", "Finding", "Rule", "Ruling", "Verdict", "Windows", "judged", "record_key"]

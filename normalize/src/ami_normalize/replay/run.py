@@ -27,6 +27,7 @@ from ami_kafka.span import Span
 from ami_kafka.topics import limits
 from ami_kafka.transaction import Aborted, Rebuild, Writer
 from ami_kafka.triage import Verdict
+from ami_normalize.fast import Normalizer
 from ami_normalize.pipeline import Context
 from ami_normalize.replay.errors import ReplayDiffers, ReplayTaken
 from ami_normalize.replay.plan import Plan, plans
@@ -110,6 +111,7 @@ class _Work:
     ) -> None:
         self._settings = settings
         self._context = context
+        self._normalizer = Normalizer(context)
         self._verdicts = verdicts
         self._source = source
         self._on_progress = on_progress
@@ -186,7 +188,7 @@ class _Work:
             upheld += verdict is not None
             made += self._wanted(
                 message,
-                outputs(message, self._context, self._plan.group)
+                outputs(message, self._normalizer, self._plan.group)
                 if verdict is None
                 else written(message, [verdict], self._context, self._plan.group),
             )

@@ -6,39 +6,44 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 
 from ami_kafka.loop import Output, RawMessage
+from ami_normalize.fast import Normalizer
+from ami_normalize.ledger import Rule
 from ami_normalize.pipeline import (
     Context,
     EventsOutcome,
-    Interpreted,
     Outcome,
     Parked,
     RawRecord,
     ReadingsOutcome,
     Rejected,
-    normalize,
 )
 from ami_schemas import headers, topics
 
-Judge = Callable[[Interpreted], Interpreted]
 Diagnose = Callable[[Outcome, RawRecord, Context], Outcome]
 
 
 def outputs(
     message: RawMessage,
-    context: Context,
+    normalizer: Normalizer,
     group: str,
-    judge: Judge | None = None,
+    rule: Rule | None = None,
     diagnose: Diagnose | None = None,
-) -> Iterator[Output]:
-    """Yield the records that stand for a raw record: one at least.
+) -> list[Output]:
+    """Return the records that stand for a raw record: one at least.
 
-    `judge` may turn down what was understood, `diagnose` says what is wrong with the keys of what was not.
+    `rule` rules on the freshness of a push, `diagnose` says what is wrong with the keys of what could not be opened.
     """
     record = raw_record(message)
-    outcomes = normalize(record, context, judge)
+    outcomes = normalizer.normalize(record, rule)
+    first = outcomes[0]
+    if type(first) is ReadingsOutcome and len(outcomes) == len(first.messages) == 1:
+        source = f"{message.topic}/{message.partition}/{message.offset}".encode()
+        key = first.meter_id.encode()
+        return [Output(topics.READINGS, message.partition, key, first.messages[0], [(headers.SOURCE, source)])]
+    context = normalizer.context
     if diagnose:
         outcomes = tuple(diagnose(outcome, record, context) for outcome in outcomes)
-    return written(message, outcomes, context, group)
+    return list(written(message, outcomes, context, group))
 
 
 def raw_record(message: RawMessage) -> RawRecord:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 
 from ami_kafka.loop import LedgerRecord, Output, RawMessage
-from ami_normalize.ledger import Ruling, Windows, judged
+from ami_normalize.fast import Normalizer
+from ami_normalize.ledger import Rule, Ruling, Windows
 from ami_normalize.observe.tally import Tally
-from ami_normalize.pipeline import Interpreted
 from ami_normalize.pipeline.freshness import Proof
 from ami_normalize.stream.breaker import Breaker
-from ami_normalize.stream.derived import Judge, outputs
+from ami_normalize.stream.derived import outputs
 from ami_normalize.stream.diagnoser import Diagnoser
 from ami_normalize.stream.fared import fared
 from ami_normalize.stream.inputs import Inputs
@@ -26,6 +26,7 @@ class Processor:
         self._breaker = breaker
         self._tally = tally
         self._windows = Windows(group)
+        self._normalizer = Normalizer(inputs.context)
         self._diagnose = Diagnoser(self._windows.holds)
 
     def __call__(self, batch: Sequence[RawMessage]) -> Iterable[Output]:
@@ -37,11 +38,13 @@ class Processor:
         self._inputs.refresh()
         self._breaker.admit()
         context = self._inputs.context
-        judges = {partition: self._judge(partition) for partition in {message.partition for message in batch}}
+        if context is not self._normalizer.context:
+            self._normalizer = self._normalizer.renewed(context)
+        rules = {partition: self._rule(partition) for partition in {message.partition for message in batch}}
         made = [
             output
             for message in batch
-            for output in outputs(message, context, self._group, judges[message.partition], self._diagnose)
+            for output in outputs(message, self._normalizer, self._group, rules[message.partition], self._diagnose)
         ]
         self._breaker.judge(fared(batch, made))
         if self._tally:
@@ -75,11 +78,8 @@ class Processor:
         if self._tally:
             self._tally.aborted()
 
-    def _judge(self, partition: int) -> Judge:
+    def _rule(self, partition: int) -> Rule:
         def rule(proof: Proof) -> Ruling:
             return self._windows.judge(partition, proof.key, proof.counter, proof.tag)
 
-        def judge(interpreted: Interpreted) -> Interpreted:
-            return judged(interpreted, rule)
-
-        return judge
+        return rule

@@ -7,9 +7,11 @@ from collections import Counter
 import pytest
 from support.generated_records import Shape, contexts
 
+from ami_normalize import ledger
 from ami_normalize.fast import Normalizer
+from ami_normalize.ledger import Windows
 from ami_normalize.offline import to_record, with_keys
-from ami_normalize.pipeline import Context, ReadingsOutcome, normalize
+from ami_normalize.pipeline import Context, ReadingsOutcome, Rejected, normalize
 
 pytestmark = pytest.mark.unit
 
@@ -17,20 +19,37 @@ SHAPES, MESSAGES = (4000 if os.environ.get("AMI_REQUIRE") == "1" else 400), 25
 """A hundred thousand messages at the gate, a tenth of them elsewhere."""
 
 
+JUDGED = 0.2
+"""How many of them are judged: counters begin anew with each shape, so that all verdicts are given."""
+
+
+def ruled():
+    """Two memories of the same counters: for the fast path, and for the generic pipeline."""
+    one, other = Windows("one"), Windows("other")
+
+    def rule(windows):
+        return lambda proof: windows.judge(0, proof.key, proof.counter, proof.tag)
+
+    return rule(one), lambda interpreted: ledger.judged(interpreted, rule(other))
+
+
 @pytest.mark.timeout(900)
 def test_on_generated_messages(tmp_path):
     source = random.Random(20_260_101)
     of = contexts(tmp_path)
     fast = [Normalizer(context) for context in of]
-    ended = Counter()
+    rule, judge = ruled()
+    ended, reasons = Counter(), set()
     for _ in range(SHAPES):
         shape = Shape(source)
         for number in range(MESSAGES):
             record = shape.record(number + 1)
             which = source.randrange(len(of))
-            expected = normalize(record, of[which])
-            assert fast[which].normalize(record) == expected, (shape.kind, record)
+            judged = source.random() < JUDGED
+            expected = normalize(record, of[which], judge if judged else None)
+            assert fast[which].normalize(record, rule if judged else None) == expected, (shape.kind, record)
             ended[shape.kind, type(expected[0])] += 1
+            reasons.update(end.reason.value for end in expected if isinstance(end, Rejected))
 
     assert sum(ended.values()) == SHAPES * MESSAGES
     assert {kind for kind, end in ended if end is ReadingsOutcome} >= {
@@ -38,6 +57,7 @@ def test_on_generated_messages(tmp_path):
     }  # fmt: skip
     assert sum(one.quick for one in fast) > 0.5 * SHAPES * MESSAGES
     assert sum(one.disproved for one in fast) == 0
+    assert {"COUNTER_REUSED", "STALE_COUNTER"} <= reasons
 
 
 def test_on_real_meters_messages_and_damaged_ones(corpus):

@@ -7,6 +7,7 @@ import pytest
 from ami_dlms.apdu import DataNotification
 from ami_dlms.axdr import NULL, CompactArray, Data, Tag, TypeDescription, structure, uint32
 from ami_kafka.loop import RawMessage
+from ami_normalize.fast import Normalizer
 from ami_normalize.learning.fingerprint import fingerprint
 from ami_normalize.pipeline import Context, Parked, RawRecord, normalize
 from ami_normalize.stream.derived import outputs
@@ -82,7 +83,7 @@ def test_it_is_the_same_in_every_process_and_version():
 
 def test_what_waits_for_a_mapping_says_it_in_a_header():
     apdu = DataNotification(1, b"", LIST).to_bytes()
-    (output,) = outputs(RawMessage("ami.raw.v1", 5, 99, 0, b"meter-1", apdu, HEADERS), Context(), "g")
+    (output,) = outputs(RawMessage("ami.raw.v1", 5, 99, 0, b"meter-1", apdu, HEADERS), Normalizer(Context()), "g")
     told = dict(output.headers)
     assert output.topic == "ami.parked.v1"
     assert told["dlq.reason"] == b"MAPPING_MISSING"

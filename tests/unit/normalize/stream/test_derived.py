@@ -5,6 +5,7 @@ import pytest
 from ami.readings.v1 import meter_readings_pb2 as pb
 from ami_dlms.framing import wrapper
 from ami_kafka.loop import RawMessage
+from ami_normalize.fast import Normalizer
 from ami_normalize.pipeline import Context
 from ami_normalize.stream.derived import outputs
 
@@ -24,7 +25,7 @@ def context():
 
 
 def test_readings_go_to_the_same_partition_under_the_meter_id(context):
-    (output,) = outputs(message(wrapper.encode(APDU, 1, 16)), context, "g")
+    (output,) = outputs(message(wrapper.encode(APDU, 1, 16)), Normalizer(context), "g")
     assert (output.topic, output.partition, output.key) == ("ami.readings.v1", 5, b"meter-1")
     assert dict(output.headers) == {"ami-source": b"ami.raw.v1/5/99"}
     assert pb.MeterReadings.FromString(output.value).readings[0].mantissa == 12345
@@ -32,7 +33,7 @@ def test_readings_go_to_the_same_partition_under_the_meter_id(context):
 
 def test_several_records_of_one_raw_record_are_numbered(context):
     twice = 2 * wrapper.encode(APDU, 1, 16)
-    found = list(outputs(message(twice), context, "g"))
+    found = list(outputs(message(twice), Normalizer(context), "g"))
     assert [dict(output.headers)["ami-source"] for output in found] == [b"ami.raw.v1/5/99#0", b"ami.raw.v1/5/99#1"]
 
 
@@ -44,7 +45,7 @@ def test_several_records_of_one_raw_record_are_numbered(context):
     ],
 )
 def test_what_is_no_reading_keeps_its_bytes_and_says_why(context, value, key, topic, reason):
-    (output,) = outputs(message(value, key), context, "g")
+    (output,) = outputs(message(value, key), Normalizer(context), "g")
     assert (output.topic, output.partition, output.key, output.value) == (topic, 5, key, value)
     assert tuple(output.headers[: len(HEADERS)]) == HEADERS
     told = dict(output.headers)
