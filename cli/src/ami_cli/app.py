@@ -21,6 +21,7 @@ from ami_cli.verbs import (
     ping,
     read,
     replay,
+    routes,
     send,
     simulate,
     tail,
@@ -75,6 +76,7 @@ app.add_typer(replay.app, name="replay", rich_help_panel=_PIPELINE)
 app.add_typer(kafka.app, name="kafka", rich_help_panel=_PIPELINE)
 app.add_typer(topics.app, name="topics", rich_help_panel=_PIPELINE)
 app.add_typer(mapping.app, name="mapping", rich_help_panel=_PIPELINE)
+app.add_typer(routes.app, name="routes", rich_help_panel=_PIPELINE)
 app.command(rich_help_panel=_LOOK)(tail.tail)
 app.command(rich_help_panel=_LOOK)(decode.decode)
 app.command(rich_help_panel=_LOOK)(explain.explain)

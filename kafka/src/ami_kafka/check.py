@@ -10,7 +10,7 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._metadata import ClusterMetadata
 
-from ami_kafka.errors import KafkaUnavailable, NotAuthorized, TopicMissing
+from ami_kafka.errors import KafkaUnavailable, NotAuthorized, TopicDiffers, TopicMissing
 
 _QUIET = logging.getLogger("ami_kafka.check")
 _QUIET.addHandler(logging.NullHandler())
@@ -23,6 +23,26 @@ def check(bootstrap: str, timeout_s: float = 5.0, topics: Iterable[str] = ()) ->
     missing = [name for name in topics if name not in known or known[name].error is not None]
     if missing:
         raise TopicMissing.named(*missing)
+
+
+def check_alike(bootstrap: str, source: str, others: Iterable[str]) -> None:
+    """Return when all topics are there and the others have as many partitions as the source.
+
+    What is derived from a record goes to the partition of the record's own number. Raises `TopicMissing`,
+    `TopicDiffers` or `KafkaUnavailable`.
+    """
+    known = metadata(bootstrap).topics
+    names = (source, *others)
+    missing = [name for name in names if name not in known or known[name].error is not None]
+    if missing:
+        raise TopicMissing.named(*missing)
+    counts = {name: len(known[name].partitions) for name in names}
+    differing = [f"{name} has {counts[name]}" for name in names if counts[name] != counts[source]]
+    if differing:
+        raise TopicDiffers(
+            f"{', '.join(differing)} partitions, {source} has {counts[source]}",
+            "they must have the same number: create all from one declaration with `ami topics apply`",
+        )
 
 
 def broker_count(bootstrap: str, timeout_s: float = 5.0) -> int:

@@ -18,6 +18,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from ami_schemas import topics as names
+
 
 class KafkaRoomError(Exception):
     """Any of them. `sentence` says what happened, `remedy` what to do, `code` is stable."""
@@ -54,7 +56,9 @@ class TopicMissing(KafkaRoomError):
     def named(cls, *topics: str) -> TopicMissing:
         """Name the topics."""
         noun = "topic" if len(topics) == 1 else "topics"
-        return cls(f"Kafka has no {noun} {', '.join(topics)}", "create what is declared with `ami topics apply`")
+        routes = " --routes FILE" if any(topic.startswith(names.ROUTES) for topic in topics) else ""
+        sentence = f"Kafka has no {noun} {', '.join(topics)}"
+        return cls(sentence, f"create what is declared with `ami topics apply{routes}`")
 
 
 class TopicDiffers(KafkaRoomError):

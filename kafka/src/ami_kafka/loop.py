@@ -14,12 +14,11 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from ami_kafka import clients
 from ami_kafka.batch import BatchPolicy
-from ami_kafka.check import metadata
-from ami_kafka.errors import TopicDiffers, TopicMissing
+from ami_kafka.check import check_alike
 from ami_kafka.events import EventKind, LoopEvent
 from ami_kafka.oversize import Replace
 from ami_kafka.processor import Processor, ProcessorHeld, Stateless
@@ -58,6 +57,7 @@ class TransactionalLoop:
         instance_id: str | None = None,
         batch: BatchPolicy | None = None,
         on_event: Callable[[LoopEvent], None] = lambda _event: None,
+        targets: Callable[[], Iterable[str]] = tuple,
         oversize: Replace | None = None,
         session_timeout_ms: int = clients.SESSION_TIMEOUT_MS,
         transaction_timeout_ms: int = clients.TRANSACTION_TIMEOUT_MS,
@@ -66,8 +66,10 @@ class TransactionalLoop:
 
         `processor` gets records and gives records to write; see `ami_kafka.processor` for all it is told. An error of
         it ends the loop with nothing consumed. `instance_id` names this process among its group for ever: a restart
-        takes its partitions back at once, and two processes must never share one. `oversize` gives what to write
-        instead of a record that is too large for its topic. `on_event` is called in the loop's thread.
+        takes its partitions back at once, and two processes must never share one. `targets` gives the topics that the
+        processor writes to as things stand: one that is missing ends the loop with a sentence, at its start or when a
+        write fails. `oversize` gives what to write instead of a record that is too large for its topic. `on_event` is
+        called in the loop's thread.
         """
         self._settings = LoopSettings(
             bootstrap=bootstrap,
@@ -78,6 +80,7 @@ class TransactionalLoop:
             on_event=on_event,
             instance_id=instance_id,
             batch=batch or BatchPolicy(),
+            targets=targets,
             oversize=oversize,
             session_timeout_ms=session_timeout_ms,
             transaction_timeout_ms=transaction_timeout_ms,
@@ -110,17 +113,7 @@ class TransactionalLoop:
     def _check(self) -> None:
         """See that the topics are there and have the same number of partitions."""
         settings = self._settings
-        known = metadata(settings.bootstrap).topics
-        names = (settings.source, settings.ledger)
-        missing = [name for name in names if name not in known or known[name].error is not None]
-        if missing:
-            raise TopicMissing.named(*missing)
-        source, ledger = (len(known[name].partitions) for name in names)
-        if ledger != source:
-            raise TopicDiffers(
-                f"{settings.ledger} has {ledger} partitions, {settings.source} has {source}",
-                "they must have the same number: create both from one declaration with `ami topics apply`",
-            )
+        check_alike(settings.bootstrap, settings.source, (settings.ledger, *settings.targets()))
 
     def _tell(self, kind: EventKind, sentence: str, **fields: object) -> None:
         self._settings.on_event(LoopEvent(kind, sentence, fields))

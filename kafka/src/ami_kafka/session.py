@@ -276,7 +276,7 @@ class Session:
                 "give each process an --instance-id of its own, or none",
             )
         if verdict is Verdict.MISSING:
-            check(settings.bootstrap, topics=[settings.source, settings.ledger])
+            check(settings.bootstrap, topics=[settings.source, settings.ledger, *settings.targets()])
         if verdict is Verdict.VANISHED:
             self._starts.must_exist(self._assignment.committed)
 

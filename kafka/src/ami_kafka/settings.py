@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from ami_kafka import clients
@@ -23,6 +23,7 @@ class LoopSettings(NamedTuple):
     on_event: Callable[[LoopEvent], None]
     instance_id: str | None = None
     batch: BatchPolicy = BatchPolicy()
+    targets: Callable[[], Iterable[str]] = tuple
     oversize: Replace | None = None
     session_timeout_ms: int = clients.SESSION_TIMEOUT_MS
     transaction_timeout_ms: int = clients.TRANSACTION_TIMEOUT_MS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from enum import Enum
 from importlib import resources
@@ -93,6 +94,21 @@ def _text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
+def beside(specs: Sequence[TopicSpec], like: str, named: Mapping[str, Mapping[str, str]]) -> list[TopicSpec]:
+    """Return the declaration with more topics, each like one that it declares but for the settings given by name.
+
+    Raises `TopicFileInvalid` where it does not declare that one, or declares one of the others itself.
+    """
+    model = next((spec for spec in specs if spec.name == like), None)
+    if model is None:
+        raise TopicFileInvalid(f"the declaration lacks {like}", "see deploy/topics.yaml of the project for the form")
+    twice = {spec.name for spec in specs}.intersection(named)
+    if twice:
+        raise TopicFileInvalid(f"{', '.join(sorted(twice))} is declared twice", "declare a route's topic in its route")
+    more = [TopicSpec(name, model.partitions, {**model.config, **config}) for name, config in named.items()]
+    return [*specs, *more]
+
+
 def apply(bootstrap: str, specs: Sequence[TopicSpec] | None = None) -> list[Change]:
     """Create the declared topics that are missing, and compare the others; give one change a topic, in order.
 
@@ -155,7 +171,17 @@ def _create(admin: AdminClient, bootstrap: str, specs: Sequence[TopicSpec], repl
                     f"Kafka refuses {name} as declared: {error.args[0].str()}", "correct the declaration"
                 ) from None
             raise KafkaUnavailable.at(bootstrap, error.args[0].str()) from None
+    _await(bootstrap, created)
     return created
+
+
+def _await(bootstrap: str, created: set[str]) -> None:
+    """Wait until the brokers know what the controller made: whoever starts next finds it."""
+    deadline = time.monotonic() + _TIMEOUT_S
+    while not created <= {name for name, topic in metadata(bootstrap).topics.items() if topic.error is None}:
+        if time.monotonic() > deadline:
+            raise KafkaUnavailable.at(bootstrap, "it made topics and does not show them")
+        time.sleep(0.1)
 
 
 def _settings(admin: AdminClient, names: Sequence[str]) -> dict[str, dict[str, str]]:

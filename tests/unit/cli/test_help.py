@@ -11,6 +11,7 @@ VERBS = [
     "kafka start", "kafka stop", "kafka status", "topics", "topics apply", "tail", "decode", "archive",
     "replay", "replay diff", "replay ls", "replay drop",
     "dlq", "dlq ls", "dlq show", "dlq redrive", "parked", "parked ls", "parked show",
+    "routes", "routes check", "routes show", "routes schema",
 ]  # fmt: skip
 
 

@@ -64,3 +64,21 @@ def test_a_topic_may_have_its_own_count(tmp_path):
         topics.TopicSpec("a", 3, {}),
         topics.TopicSpec("b", 1, {"compression.type": "zstd", "preallocate": "false"}),
     ]
+
+
+def test_topics_beside_the_declared_are_like_one_of_them():
+    specs = topics.load()
+    model = next(spec for spec in specs if spec.name == names.READINGS)
+    *same, one, two = topics.beside(specs, names.READINGS, {"mdms.a.v1": {}, "mdms.b.v1": {"retention.ms": "1"}})
+
+    assert same == specs
+    assert one == topics.TopicSpec("mdms.a.v1", model.partitions, model.config)
+    assert two.config == {**model.config, "retention.ms": "1"}
+
+
+def test_a_topic_beside_needs_its_model_and_a_name_of_its_own():
+    specs = topics.load()
+    with pytest.raises(TopicFileInvalid, match="lacks"):
+        topics.beside([], names.READINGS, {"mdms.a.v1": {}})
+    with pytest.raises(TopicFileInvalid, match="declared twice"):
+        topics.beside([*specs, specs[0]._replace(name="mdms.a.v1")], names.READINGS, {"mdms.a.v1": {}})

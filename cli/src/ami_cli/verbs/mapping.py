@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ami_cli.console import console, print_json, table
-from ami_cli.errors import CommandError, ExitCode
 from ami_cli.options import Json
+from ami_cli.problems import judge
 from ami_cli.verbs.learn import learn
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from ami_normalize.mapping.check import Problem
     from ami_normalize.mapping.dialect import Condition, Dialect
 
@@ -30,26 +29,12 @@ def check(
     """Say what is wrong with mappings: line, column, what, and what to do. Ends with 3 where something is."""
     from ami_normalize.mapping.check import check as problems_of
 
-    out = console()
-    wrong = 0
-    for path in files:
-        content = path.read_bytes()
+    def by(content: bytes) -> tuple[int, Sequence[Problem]]:
         checked = problems_of(content)
-        wrong += len(checked.problems)
-        if as_json:
-            for problem in checked.problems:
-                print_json({"file": str(path), **problem._asdict()})
-            continue
-        for problem in checked.problems:
-            _print_problem(out, path, content, problem)
-        if not checked.problems:
-            out.print(f"{path}: {len(checked.entries)} dialects, nothing is wrong", markup=False, soft_wrap=True)
-    if wrong:
-        raise CommandError(
-            f"{wrong} {'thing is' if wrong == 1 else 'things are'} wrong",
-            "correct the lines named; docs/mapping.md shows the form, `ami mapping schema` prints it",
-            ExitCode.CONFIG,
-        )
+        return len(checked.entries), checked.problems
+
+    form = "docs/mapping.md shows the form, `ami mapping schema` prints it"
+    judge(files, by, things="dialects", form=form, as_json=as_json)
 
 
 @app.command()
@@ -99,21 +84,6 @@ def show(
     out.print(f"mapping {dialects.content_hash}", style="bold", highlight=False)
     out.print()
     out.print(drawn)
-
-
-def _print_problem(out: Console, path: Path, content: bytes, problem: Problem) -> None:
-    where = f"{path}:{problem.line}:{problem.column}"
-    inside = f" ({problem.path})" if problem.path else ""
-    out.print(f"{where}: ", style="bold", markup=False, end="")
-    out.print(f"{problem.sentence}{inside}", markup=False, soft_wrap=True)
-    lines = content.decode("utf-8", "replace").split("\n")
-    line = lines[problem.line - 1].rstrip("\r") if problem.line <= len(lines) else ""
-    begin = max(0, problem.column - 1 - 60)
-    excerpt = line[begin : begin + 90].replace("\t", " ")
-    if excerpt.strip():
-        out.print(f"    {excerpt}", markup=False, style="dim", soft_wrap=True)
-        out.print(f"    {' ' * (problem.column - 1 - begin)}^", style="bold red", soft_wrap=True)
-    out.print(f"    {problem.remedy}", markup=False, soft_wrap=True)
 
 
 def _described(dialect: Dialect) -> dict[str, Any]:

@@ -38,6 +38,15 @@ def normalize(
             "Without it: /etc/ami-gateway/mapping.json.",
         ),
     ] = None,
+    routes: Annotated[
+        Path | None,
+        typer.Option(
+            "--routes",
+            metavar="FILE",
+            help="Routes: readings also to topics of their own, read again when they change. "
+            "Without it: /etc/ami-gateway/routes.yaml.",
+        ),
+    ] = None,
     unidentified: Annotated[
         Literal["park", "accept"],
         typer.Option(help="A message that nothing but its peer's address identifies: park it, or (labs) accept it."),
@@ -85,6 +94,7 @@ def normalize(
     from ami_kafka.check import check
     from ami_normalize.mapping.watched import DEFAULT_MAPPING
     from ami_normalize.observe.endpoint import Address
+    from ami_normalize.routes.watched import DEFAULT_ROUTES
     from ami_normalize.stream.breaker import BreakerPolicy
     from ami_normalize.stream.inputs import Inputs
     from ami_normalize.stream.run import run
@@ -102,6 +112,7 @@ def normalize(
         kek=kek,
         key_overlap_us=key_overlap * 86_400_000_000,
         mappings=tuple(mapping or [DEFAULT_MAPPING]),
+        routes=routes or DEFAULT_ROUTES,
         unidentified=unidentified,
         default_zone=default_zone,
         instance_id=instance_id,
@@ -109,7 +120,7 @@ def normalize(
         patience_s=patience,
         breaker=BreakerPolicy(share=breaker_share, meters=breaker_meters),
     )
-    Inputs(settings, log)  # refuses keys, mappings and zones that cannot be used, before Kafka is asked
+    inputs = Inputs(settings, log)  # refuses keys, mappings, routes, zones that cannot be used, before Kafka is asked
     needed = (
         topics.RAW,
         topics.READINGS,
@@ -118,6 +129,7 @@ def normalize(
         topics.PARKED,
         topics.LEDGER,
         topics.REGISTRY,
+        *inputs.routes.topics,
     )
     check(settings.bootstrap, topics=needed)
     stop = threading.Event()

@@ -45,7 +45,7 @@ class Obis:
     """OBIS codes that fit one of some patterns; it remembers what it was asked."""
 
     def __init__(self, patterns: Iterable[Pattern]) -> None:
-        self._patterns = tuple(patterns)
+        self.patterns: Final = tuple(patterns)
         self._known: dict[str, bool] = {}
 
     def __contains__(self, code: str) -> bool:
@@ -57,15 +57,12 @@ class Obis:
             known = self._known[code] = self._fits(code)
         return known
 
-    def __str__(self) -> str:
-        return ", ".join(map(str, self._patterns))
-
     def _fits(self, code: str) -> bool:
         try:
             octets = parse_obis(code)
         except UsageError:
             return False
-        return any(pattern.match(octets) for pattern in self._patterns)
+        return any(pattern.match(octets) for pattern in self.patterns)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What normalization depends on beside the record, in force now: keys, mappings, policies.
+"""What normalization depends on beside the record, in force now: keys, mappings, policies; and routes.
 
 Files are looked at between batches and once a second; what is broken is refused, and the old stays in force.
 """
@@ -22,7 +22,9 @@ from ami_normalize.pipeline import Context
 from ami_normalize.registry.keystore import FileKeyStore, KeyStore, NoKeyStore
 from ami_normalize.registry.packed import Changes
 from ami_normalize.registry.records import mapping_record
+from ami_normalize.routes.outputs import Routes
 from ami_normalize.stream.registry_reader import RegistryReader
+from ami_normalize.stream.routes_in_force import RoutesInForce
 from ami_normalize.stream.settings import Settings
 
 _LOOK_EVERY_S = 1.0
@@ -32,7 +34,10 @@ class Inputs:
     """The context in force; `refresh` takes over what changed."""
 
     def __init__(self, settings: Settings, log: FilteringBoundLogger) -> None:
-        """Read keys and dialects; raises NormalizeError. The registry is read while in `registry.following()`."""
+        """Read keys, dialects and routes; raises NormalizeError.
+
+        The registry is read while in `registry.following()`.
+        """
         self._log = log
         zone_of(settings.default_zone)
         self._keys = KeyFile(settings.keys) if settings.keys else None
@@ -40,6 +45,7 @@ class Inputs:
         self.registry = RegistryReader(settings.bootstrap, self._store, log)
         self._changes = Changes.none()
         self._mappings = MappingFiles(settings.mappings)
+        self._routes = RoutesInForce(settings, log)
         self._changing = threading.Lock()
         self.context = Context(
             dialects=self._mappings.dialects,
@@ -55,6 +61,11 @@ class Inputs:
     def missing_mappings(self) -> tuple[Path, ...]:
         """The mappings that do not exist yet."""
         return self._mappings.missing
+
+    @property
+    def routes(self) -> Routes:
+        """Where readings go beside `ami.readings.v1`."""
+        return self._routes.routes
 
     def keyed(self, meter: bytes) -> bool:
         """Tell whether keys are known of the meter that the key of a raw record names by its system title."""
@@ -123,6 +134,7 @@ class Inputs:
         def attend() -> None:
             while not done.wait(_LOOK_EVERY_S):
                 self.refresh()
+                self._routes.refresh()
 
         thread = threading.Thread(target=attend, name="changed-files", daemon=True)
         thread.start()

@@ -6,7 +6,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import cast
+from typing import Final, cast
 
 import structlog
 from structlog.typing import FilteringBoundLogger
@@ -20,8 +20,11 @@ from ami_normalize.observe.tally import Tally
 from ami_normalize.stream.breaker import Breaker
 from ami_normalize.stream.inputs import Inputs
 from ami_normalize.stream.processor import Processor
+from ami_normalize.stream.routing import Routing
 from ami_normalize.stream.settings import Settings
 from ami_schemas import topics
+
+_WRITTEN: Final = (topics.READINGS, topics.EVENTS, topics.DEAD_LETTERS, topics.PARKED)
 
 
 def run(
@@ -48,10 +51,11 @@ def run(
         group=settings.group,
         source=topics.RAW,
         ledger=topics.LEDGER,
-        processor=Processor(inputs, settings.group, breaker, Tally(observer.ended)),
+        processor=Routing(Processor(inputs, settings.group, breaker, Tally(observer.ended)), inputs),
         instance_id=settings.instance_id,
         batch=settings.batch,
         on_event=tell,
+        targets=lambda: (*_WRITTEN, *inputs.routes.topics),
     )
     with inputs.registry.following(), inputs.attended(), _served(settings, observer, log):
         if inputs.registry.await_ready(stop, lambda why: tell(_held(why))):

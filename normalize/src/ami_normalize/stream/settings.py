@@ -27,6 +27,8 @@ class Settings:
     """The file of key encryption keys that open the registry's keys; None: those cannot be used."""
     mappings: tuple[Path, ...] = ()
     """The user's dialects, before the built-in ones; read again when they change, and when they come into being."""
+    routes: Path | None = None
+    """The file of routes; read again when it changes, and when it comes into being. None: readings go nowhere else."""
     unidentified: Literal["park", "accept"] = "park"
     default_zone: str = "UTC"
     instance_id: str | None = None

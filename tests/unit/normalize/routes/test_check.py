@@ -25,7 +25,7 @@ def test_the_example_is_right():
     assert (billing.topic, billing.format) == ("mdms.billing.v1", "protobuf")
     assert "1.0.1.8.2.101" in billing.obis
     assert "1.0.32.7.0.255" not in billing.obis
-    assert billing.meters.groups == {"household", "sme"}
+    assert billing.meters.groups == {"household", "business"}
     assert (grid.format, grid.meters.ids, grid.meters.utilities) == ("json", ("st-*", "feeder-??"), {"north"})
     assert grid.settings == {"retention.ms": "604800000"}
     assert lake.framing.prefix == b"\0\0\0\0\7\0"
@@ -41,7 +41,7 @@ def test_the_example_is_right():
         ("routes:\n- {}", (2, 3), '"name" is missing in a route', "mdms.<name>.v1"),
         ("routes:\n- name: Billing", (2, 9), '"Billing" has not the form', "lower-case"),
         ("routes:\n- name: 12", (2, 9), "12 is no string", "lower-case"),
-        ("routes:\n- name: a\n  fromat: json", (3, 3), 'a route has no member "fromat"', '"format"'),
+        ("routes:\n- name: a\n  formt: json", (3, 3), 'a route has no member "formt"', '"format"'),
         ("routes:\n- name: a\n  format: xml", (3, 11), '"xml" is none of protobuf, json', "canonical"),
         ("routes:\n- name: a\n- name: a", (3, 9), 'the name "a" stands twice', "topic"),
         ("routes:\n- name: a\n  name: b", (3, 3), '"name" stands twice', "Keep one"),

@@ -23,7 +23,7 @@ IMPORT, EXPORT, VOLTAGE = "1.0.1.8.0.255", "1.0.2.8.0.255", "1.0.32.7.0.255"
 REGISTRY = Meters(
     [
         MeterFacts("meter-1", group="household", utility="north"),
-        MeterFacts("meter-2", group="sme", utility="north"),
+        MeterFacts("meter-2", group="business", utility="north"),
         MeterFacts("meter-3", group="household", utility="south"),
     ]
 )
@@ -69,7 +69,7 @@ def test_without_routes_there_is_nothing():
     [
         (Selection(), {"meter-1", "meter-2", "meter-3", "meter-9"}),
         (Selection(groups=frozenset({"household"})), {"meter-1", "meter-3"}),
-        (Selection(groups=frozenset({"household", "sme"})), {"meter-1", "meter-2", "meter-3"}),
+        (Selection(groups=frozenset({"household", "business"})), {"meter-1", "meter-2", "meter-3"}),
         (Selection(utilities=frozenset({"north"})), {"meter-1", "meter-2"}),
         (Selection(groups=frozenset({"household"}), utilities=frozenset({"north"})), {"meter-1"}),
         (Selection(ids=("meter-[12]", "other*")), {"meter-1", "meter-2"}),
@@ -87,10 +87,10 @@ def test_meters_are_chosen_by_group_utility_and_id(meters, taken):
 
 
 def test_a_meter_that_changes_its_group_changes_its_routes():
-    routes = Routes([Route("some", meters=Selection(groups=frozenset({"sme"})))])
+    routes = Routes([Route("some", meters=Selection(groups=frozenset({"business"})))])
 
     assert not routes.outputs("meter-1", b"", REGISTRY)
-    assert routes.outputs("meter-1", b"", Meters([MeterFacts("meter-1", group="sme")]))
+    assert routes.outputs("meter-1", b"", Meters([MeterFacts("meter-1", group="business")]))
     assert not routes.outputs("meter-1", b"", NO_METERS)
 
 
