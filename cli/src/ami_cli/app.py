@@ -15,7 +15,9 @@ from ami_cli.verbs import (
     doctor,
     explain,
     kafka,
+    keys,
     mapping,
+    meters,
     normalize,
     parked,
     ping,
@@ -69,6 +71,8 @@ app.command(rich_help_panel=_METERS)(read.read)
 app.command(rich_help_panel=_METERS)(ping.ping)
 app.command(rich_help_panel=_METERS)(send.send)
 app.add_typer(simulate.app, name="simulate", rich_help_panel=_METERS)
+app.add_typer(meters.app, name="meters", rich_help_panel=_METERS)
+app.add_typer(keys.app, name="keys", rich_help_panel=_METERS)
 app.command(rich_help_panel=_PIPELINE)(collect.collect)
 app.command(rich_help_panel=_PIPELINE)(normalize.normalize)
 app.command(rich_help_panel=_PIPELINE)(archive.archive)

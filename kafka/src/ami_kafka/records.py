@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, cast
+
+from confluent_kafka import Message
 
 
 class RawMessage(NamedTuple):
@@ -36,3 +38,9 @@ class LedgerRecord(NamedTuple):
     key: bytes
     value: bytes | None
     """None: the key is given up."""
+
+
+def headers_of(message: Message) -> tuple[tuple[str, bytes], ...]:
+    """Return the headers of a message as consumed."""
+    headers = cast("list[tuple[str, bytes | None]] | None", message.headers())
+    return tuple((name, value or b"") for name, value in headers or ())

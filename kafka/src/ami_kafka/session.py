@@ -7,7 +7,6 @@ import threading
 import time
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
-from typing import cast
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
@@ -19,7 +18,7 @@ from ami_kafka.events import EventKind, LoopEvent
 from ami_kafka.oversize import fit
 from ami_kafka.processor import ProcessorHeld, cause_of
 from ami_kafka.progress import encode, ledger_key
-from ami_kafka.records import Output, RawMessage
+from ami_kafka.records import Output, RawMessage, headers_of
 from ami_kafka.settings import LoopSettings
 from ami_kafka.starts import Starts
 from ami_kafka.topics import limits
@@ -136,7 +135,7 @@ class Session:
                     message.timestamp()[1],
                     message.key(),
                     message.value() or b"",
-                    _headers(message),
+                    headers_of(message),
                 )
 
     def _seek(self, offsets: dict[int, int]) -> None:
@@ -305,8 +304,3 @@ class Session:
 
     def _tell(self, kind: EventKind, sentence: str, **fields: object) -> None:
         self._settings.on_event(LoopEvent(kind, sentence, fields))
-
-
-def _headers(message: Message) -> tuple[tuple[str, bytes], ...]:
-    headers = cast("list[tuple[str, bytes | None]] | None", message.headers())
-    return tuple((name, value or b"") for name, value in headers or ())

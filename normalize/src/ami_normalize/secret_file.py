@@ -13,16 +13,22 @@ Stamp = tuple[int, int, int] | None
 """What tells that a file was changed or replaced; None where there is none."""
 
 
-def read_secret(path: Path) -> dict[str, object]:
-    """Read a JSON object; raises KeysUnreadable if it is missing, not mode 600, or none."""
+def read_private(path: Path) -> bytes:
+    """Read a file; raises KeysUnreadable if it is missing or not mode 600."""
     try:
         with path.open("rb") as file:
             mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
             if mode & 0o077:
                 raise KeysUnreadable(f"{path} holds keys and is open to others (mode {mode:o}); run: chmod 600 {path}")
-            content = json.load(file)
+            return file.read()
     except OSError as error:
         raise KeysUnreadable(f"{path} cannot be read ({error.strerror}); name an existing key file.") from error
+
+
+def read_secret(path: Path) -> dict[str, object]:
+    """Read a JSON object; raises KeysUnreadable if it is missing, not mode 600, or none."""
+    try:
+        content = json.loads(read_private(path))
     except ValueError as error:
         raise KeysUnreadable(f"{path} is not JSON; see the form in the documentation of keys.") from error
     if not isinstance(content, dict):

@@ -26,9 +26,9 @@ from ami_normalize.keys import BEGIN, END, KeyKind
 from ami_normalize.meter import MeterFacts, surest, title_name
 from ami_normalize.recent import Recent
 from ami_normalize.registry import records
-from ami_normalize.registry.keystore import KeyStore, Wrapped
+from ami_normalize.registry.keystore import KeyStore, KeyUnavailable, Wrapped
 from ami_normalize.registry.records import Record, Traits
-from ami_normalize.registry.timeline import KeyVersion, WrappedTimeline
+from ami_normalize.registry.timeline import KeyVersion, WrappedTimeline, key_name
 
 _NAME_SHARDS: Final = 1 << 14
 _KEY_SHARDS: Final = 1 << 12
@@ -166,6 +166,14 @@ class RegistryView:
         """Return every version of every key of a system title, still wrapped."""
         packed = self._tables.keys[hash(system_title) % _KEY_SHARDS].get(system_title, b"")
         return list(self._versions(packed))
+
+    def opens(self, system_title: bytes, version: KeyVersion) -> bool | str:
+        """Tell whether the key store opens a version, or why not."""
+        try:
+            self._store.unwrap(version.wrapped, key_name(system_title, version.kind, version.version))
+        except KeyUnavailable as error:
+            return str(error)
+        return True
 
     def meters(self) -> Iterator[MeterFacts]:
         """Yield every registered meter."""
