@@ -12,6 +12,8 @@ VERBS = [
     "replay", "replay diff", "replay ls", "replay drop",
     "dlq", "dlq ls", "dlq show", "dlq redrive", "parked", "parked ls", "parked show",
     "routes", "routes check", "routes show", "routes schema",
+    "keys", "keys kek", "keys add", "keys import", "keys list", "keys retire", "keys check",
+    "meters", "meters import", "meters list", "meters show", "meters rename",
 ]  # fmt: skip
 
 
