@@ -1,5 +1,7 @@
 """What the built-in dialects make of their makers' lists, whatever their size; the values are made up."""
 
+import json
+
 import pytest
 
 from ami.raw.v1 import exchange_pb2
@@ -186,10 +188,20 @@ def test_iskraemecos_list_with_time_and_date_apart(powers):
     ],
 )
 def test_a_clock_without_deviation_takes_that_of_the_same_time_in_the_notification(header, hour, origin):
-    time, date = octets(NOON[5:9]), octets(NOON[:5])
-    head = (octets((0, 6, 25, 9, 0, 255)), text("2200001"), time, date)
-    reading = message(push(structure(*head, *numbers(11, 12, 13, 14)), "ISK", header)).readings[1]
+    """Also by the fast path, once it knows the list by one with the same time and one with another."""
+    columns = [{"type": "text", "starts": "MYM"}, {"type": "time", "part": "time"}, {"type": "date", "part": "date"}]
+    columns.append({"type": "number", "obis": "1.0.1.8.0.255", "unit": "Wh"})
+    mapping = json.dumps([{"name": "mine", "layouts": [{"name": "list", "columns": columns}]}]).encode()
+    context = Context(dialects=Dialects.of_contents([("test", mapping)]))
+    body = structure(text("MYM1"), octets(NOON[5:9]), octets(NOON[:5]), *numbers(11))
+    fast = Normalizer(context)
+    for learnt in (NOON, LOCAL[:5] + b"\x0d" + NOON[6:], header):
+        fast.normalize(push(body, time=learnt))
+    (outcome,) = outcomes = normalize(push(body, time=header), context)
+    reading = pb.MeterReadings.FromString(outcome.messages[0]).readings[-1]
     assert (reading.measured_at_us // 3_600_000_000 % 24, reading.time_origin) == (hour, origin)
+    assert fast.normalize(push(body, time=header)) == outcomes
+    assert fast.quick
 
 
 def test_an_empty_string_in_place_of_a_power_is_none():

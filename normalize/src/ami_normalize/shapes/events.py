@@ -22,7 +22,8 @@ from ami_normalize.instants import Instant
 from ami_normalize.model import VALUE_ATTRIBUTE, Entry, Event
 from ami_normalize.numbers import Exact
 from ami_normalize.shapes import objects, profile
-from ami_normalize.shapes.profile import Buffer, Column, Place
+from ami_normalize.shapes.profile import Buffer, Column
+from ami_normalize.shapes.stamps import Place
 from ami_schemas import event_types
 from ami_schemas.event_types import EventMeaning
 

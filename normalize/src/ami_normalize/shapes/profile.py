@@ -1,18 +1,17 @@
 """Profile buffers to interval blocks (Blue Book, class 7).
 
-Rows that leave out what repeats are resolved by `ami_dlms.cosem.buffer`. A null stamp is counted on here, as an
-instant, because only here the zone of a clock without deviation is known. Rows stamped at equal distances become one
+Rows that leave out what repeats are resolved by `ami_dlms.cosem.buffer`. Stamps become instants in `stamps`, because
+only here the zone of a clock without deviation is known. Rows stamped at equal distances become one
 block a column; a missing row is a value that is `MISSING`, and a stamp off the grid starts a new block.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from functools import lru_cache
-from itertools import pairwise
 from typing import NamedTuple
 
 from ami_dlms.axdr import NULL, Data, Tag
@@ -24,15 +23,12 @@ from ami_normalize.instants import Instant, from_unix
 from ami_normalize.model import VALUE_ATTRIBUTE, Block, Entry, ScalerUnit
 from ami_normalize.numbers import Exact, Value
 from ami_normalize.quality import Quality
-from ami_normalize.shapes import objects
+from ami_normalize.shapes import objects, stamps
+from ami_normalize.shapes.stamps import Given, Place
 from ami_normalize.status import Status
-
-Place = Callable[[Instant, bool], Instant]
-"""Puts a local time into the default zone; the flag chooses the second of two equal local times."""
 
 UNNAMED = "0.0.0.0.0.0"
 """The code of a column that nothing names."""
-_DAY = 86_400_000_000  # microseconds
 _MOST_MISSING = 3000
 """Rows filled in as missing at one place, a month of quarter hours: a wider gap starts a new block instead."""
 
@@ -94,7 +90,7 @@ def blocks(buffer: Buffer, dialect: Dialect, place: Place) -> tuple[Block, ...]:
     where a row has another number of columns than are captured.
     """
     rows = in_order(buffer, dialect, place)
-    period = buffer.period_s or _distance([row.stamp.micros() for row in rows if row.stamp])
+    period = buffer.period_s or stamps.distance([row.stamp.micros() for row in rows if row.stamp])
     if dialect.stamps_start:
         rows = [row._replace(stamp=row.stamp and row.stamp.shifted(timedelta(seconds=period))) for row in rows]
     found: list[Block] = []
@@ -106,103 +102,41 @@ def blocks(buffer: Buffer, dialect: Dialect, place: Place) -> tuple[Block, ...]:
 def in_order(buffer: Buffer, dialect: Dialect, place: Place) -> list[Row]:
     """Return the rows in time order, their stamps as the meter gave them; raises RowMalformed."""
     rows = list(_rows(buffer, dialect, place))
-    stamps = [row.stamp.micros() for row in rows if row.stamp]
-    if len(stamps) > 1 and stamps[0] > stamps[-1]:
+    known = [row.stamp.micros() for row in rows if row.stamp]
+    if len(known) > 1 and known[0] > known[-1]:
         rows.reverse()
     return rows
 
 
 def _rows(buffer: Buffer, dialect: Dialect, place: Place) -> Iterator[Row]:
     """Yield the rows with stamps, and with every null and delta replaced by what it stands for."""
-    rows, columns = buffer.rows, buffer.columns
-    stamp: Instant | None = None
+    columns = buffer.columns
     clock_at = next((index for index, column in enumerate(columns) if column.is_clock), None)
-    period = buffer.period_s or _spacing(rows, clock_at, dialect, place)
-    step = timedelta(seconds=period * _direction(rows, clock_at, dialect, place))
-    for row, cells in zip(rows, resolved(rows, len(columns)), strict=True):
-        if clock_at is not None:
-            given = row.value[clock_at]
-            if given.tag in objects.EMPTY:
-                stamp = _counted_on(stamp, step)
-            else:
-                read = _stamp(given, columns[clock_at], dialect)
-                if read and read.summer is None and read.utc is None and (status := _status(cells, columns, dialect)):
-                    read = replace(read, summer=status.summer)
-                stamp = _placed(read, stamp, place)
-        yield Row(stamp, cells)
-
-
-def _counted_on(stamp: Instant | None, step: timedelta) -> Instant | None:
-    """Return the stamp one row on; None where nothing says when, or the calendar has no such time."""
-    if stamp is None or not step:
-        return None
-    try:
-        return stamp.shifted(step)
-    except OverflowError:
-        return None
-
-
-def _placed(read: Instant | None, before: Instant | None, place: Place) -> Instant | None:
-    """Place a local stamp; where it exists twice, one not after the row before is the second."""
-    if read is None:
-        return None
-    placed = place(read, False)  # noqa: FBT003
-    if before and Quality.TIME_AMBIGUOUS in placed.quality and placed.micros() <= before.micros():
-        return place(read, True)  # noqa: FBT003
-    return placed
-
-
-def _direction(rows: Sequence[Data], clock_at: int | None, dialect: Dialect, place: Place) -> int:
-    """Return -1 if the rows come last first, else 1, going by the first two stamps given."""
+    cells = list(resolved(buffer.rows, len(columns)))
     if clock_at is None:
-        return 1
-    given: list[int] = []
-    for row in rows:
-        if row.tag != Tag.STRUCTURE or len(row.value) <= clock_at or row.value[clock_at].tag in objects.EMPTY:
-            continue
-        read = objects.clock(row.value[clock_at], dialect)
-        if read is not None:
-            given.append(place(read, False).micros())  # noqa: FBT003
-        if len(given) == 2:
-            return -1 if given[1] < given[0] else 1
-    return 1
+        yield from (Row(None, each) for each in cells)
+        return
+    given = [
+        _given(row.value[clock_at], each, buffer, clock_at, dialect)
+        for row, each in zip(buffer.rows, cells, strict=True)
+    ]
+    yield from map(Row, stamps.placed(given, place, buffer.period_s), cells)
 
 
-def _spacing(rows: Sequence[Data], clock_at: int | None, dialect: Dialect, place: Place) -> int:
-    """Return the seconds between two rows by the stamps among null ones, 0 where they do not agree or none is null."""
-    given: list[tuple[int, int]] = []
-    for index, row in enumerate(rows):
-        if clock_at is None or row.tag != Tag.STRUCTURE or len(row.value) <= clock_at:
-            return 0
-        if row.value[clock_at].tag not in objects.EMPTY:
-            read = objects.clock(row.value[clock_at], dialect)
-            if read is not None:
-                given.append((index, place(read, False).micros()))  # noqa: FBT003
-    if len(given) == len(rows):
-        return 0
-    spacings = {abs(after - before) / (last - first) for (first, before), (last, after) in pairwise(given)}
-    spacing = spacings.pop() / 1_000_000 if len(spacings) == 1 else 0.0
-    return int(spacing) if spacing.is_integer() else 0
+def _given(cell: Data, cells: Sequence[Data], buffer: Buffer, clock_at: int, dialect: Dialect) -> Given:
+    """Read the stamp of a row; where its clock does not say whether daylight saving is active, its status may."""
+    if cell.tag in objects.EMPTY:
+        return stamps.OUT
+    read = _stamp(cell, buffer.columns[clock_at], dialect)
+    if read and read.summer is None and read.utc is None and (told := _status(cells, buffer.columns, dialect)):
+        return replace(read, summer=told.summer)
+    return read
 
 
 def _stamp(data: Data, column: Column, dialect: Dialect) -> Instant | None:
     if column.is_unix_clock and data.tag in objects.INTEGERS:
         return from_unix(data.value)
     return objects.clock(data, dialect)
-
-
-def _distance(stamps: Sequence[int]) -> int:
-    """Return the period in seconds that the stamps keep but for some off the grid, or 0 if they keep none."""
-    steps = Counter(after - before for before, after in pairwise(stamps) if after > before)
-    if not steps:
-        return 0
-    period = min(steps)
-    if any(step % period for step in steps):  # a row captured in between, as at a power failure
-        period, times = steps.most_common(1)[0]
-        if period > _DAY or 2 * times <= sum(steps.values()):  # longer ones are of the calendar
-            return 0
-    seconds, rest = divmod(period, 1_000_000)
-    return 0 if rest else seconds
 
 
 def _runs(rows: Sequence[Row], period: int) -> Iterator[list[Row | None]]:
