@@ -93,7 +93,7 @@ class TransactionalLoop:
         (`OffsetVanished`, `TopicMissing`, `NotAuthorized`, `InstanceReplaced`) or an error of the processor. A broker
         that goes away later is waited for.
         """
-        self._check()
+        self.check()
         pause = 0.0
         while not stop.is_set():
             begun = time.monotonic()
@@ -110,8 +110,11 @@ class TransactionalLoop:
             stop.wait(pause)
         self._tell(EventKind.STOPPED, "stopped as asked")
 
-    def _check(self) -> None:
-        """See that the topics are there and have the same number of partitions."""
+    def check(self) -> None:
+        """See that the topics are there and have the same number of partitions.
+
+        Raises `KafkaUnavailable`, `TopicMissing` or `TopicDiffers`.
+        """
         settings = self._settings
         check_alike(settings.bootstrap, settings.source, (settings.ledger, *settings.targets()))
 

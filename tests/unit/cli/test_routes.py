@@ -15,13 +15,13 @@ EXAMPLE = Path(__file__).resolve().parents[3] / "deploy" / "examples" / "routes.
 
 def test_check_points_at_what_is_wrong(tmp_path, capsys):
     path = tmp_path / "routes.yaml"
-    path.write_text("routes:\n- name: billing\n  formt: json\n")
+    path.write_text("routes:\n- name: billing\n  formatx: json\n")
     assert run(["routes", "check", str(path)]) == ExitCode.CONFIG
     said = capsys.readouterr()
     where, excerpt, pointer, remedy = said.out.splitlines()
 
-    assert where.startswith(f'{path}:3:3: a route has no member "formt"')
-    assert excerpt[pointer.index("^") :].startswith("formt")
+    assert where.startswith(f'{path}:3:3: a route has no member "formatx"')
+    assert excerpt[pointer.index("^") :].startswith("formatx")
     assert 'Did you mean "format"?' in remedy
     assert "1 thing is wrong" in said.err
 

@@ -57,6 +57,7 @@ def run(
         on_event=tell,
         targets=lambda: (*_WRITTEN, *inputs.routes.topics),
     )
+    loop.check()
     with inputs.registry.following(), inputs.attended(), _served(settings, observer, log):
         if inputs.registry.await_ready(stop, lambda why: tell(_held(why))):
             loop.run(stop)

@@ -41,7 +41,7 @@ def test_the_example_is_right():
         ("routes:\n- {}", (2, 3), '"name" is missing in a route', "mdms.<name>.v1"),
         ("routes:\n- name: Billing", (2, 9), '"Billing" has not the form', "lower-case"),
         ("routes:\n- name: 12", (2, 9), "12 is no string", "lower-case"),
-        ("routes:\n- name: a\n  formt: json", (3, 3), 'a route has no member "formt"', '"format"'),
+        ("routes:\n- name: a\n  formatx: json", (3, 3), 'a route has no member "formatx"', '"format"'),
         ("routes:\n- name: a\n  format: xml", (3, 11), '"xml" is none of protobuf, json', "canonical"),
         ("routes:\n- name: a\n- name: a", (3, 9), 'the name "a" stands twice', "topic"),
         ("routes:\n- name: a\n  name: b", (3, 3), '"name" stands twice', "Keep one"),
