@@ -10,6 +10,7 @@ from ami_dlms.cosem.classes import CLASSES, Attribute, InterfaceClass
 from ami_dlms.cosem.interface import SIMPLE
 from ami_normalize.observe.names import METRICS, WORKER_METRICS
 from ami_schemas import event_types
+from ami_schemas.diagnoses import Diagnosis
 from ami_schemas.event_types import Companion, EventMeaning
 from ami_schemas.reasons import Disposition, Reason
 
@@ -52,6 +53,22 @@ def reason_page(one: Reason) -> str:
 
 All reasons: [reasons.md](../reasons.md).
 """
+
+
+def diagnoses() -> str:
+    """The page of diagnoses."""
+    page = [
+        "# Diagnoses",
+        "",
+        "What is wrong with the keys of a message that does not open. The code stands in the header `dlq.diagnosis` of",
+        "dead letters and parked records, a sentence with the remedy in `dlq.message`; `ami keys check` says the same",
+        "of captured messages. Codes are stable. How they are found, what bounds the work: [keys.md](keys.md).",
+        "",
+        "| code | means | do |",
+        "| --- | --- | --- |",
+    ]
+    page += [f"| {one.value} | {one.meaning} | {one.remedy} |" for one in Diagnosis]
+    return "\n".join([*page, ""])
 
 
 def metrics() -> str:
@@ -171,6 +188,7 @@ def events() -> str:
 PAGES: dict[str, Callable[[], str]] = {
     "reasons.md": reasons,
     **{f"reasons/{one.value}.md": partial(reason_page, one) for one in Reason},
+    "diagnoses.md": diagnoses,
     "metrics.md": metrics,
     "quality.md": quality,
     "classes.md": classes,

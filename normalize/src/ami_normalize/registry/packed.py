@@ -36,7 +36,10 @@ _CHUNK: Final = 512
 """Slots that are copied together."""
 _WORD: Final = (1 << 64) - 1
 _NAME: Final = struct.Struct(">QI")
-_VERSION: Final = struct.Struct(">B4sHqqB")
+_VERSION: Final = struct.Struct(">B4sHB")
+"""Kind and flags, version, number of the KEK, length of the ciphertext; then what instants the flags tell of."""
+_INSTANT: Final = struct.Struct(">q")
+_HAS_FROM, _HAS_UNTIL, _KIND = 0x40, 0x80, 0x0F
 _TRAITS: Final = struct.Struct(">I")
 _NONCE: Final = 12
 _KINDS: Final = tuple(KeyKind)
@@ -243,13 +246,18 @@ class RegistryView:
     def _versions(self, packed: bytes) -> Iterator[KeyVersion]:
         at = 0
         while at < len(packed):
-            kind, version, kek, from_us, until_us, length = _VERSION.unpack_from(packed, at)
-            begin = at + _VERSION.size
-            at = begin + _NONCE + length
-            wrapped = Wrapped(
-                self._interned.values[kek].decode(), packed[begin : begin + _NONCE], packed[begin + _NONCE : at]
-            )
-            yield KeyVersion(_KINDS[kind], version.hex(), from_us, until_us, wrapped)
+            flags, version, kek, length = _VERSION.unpack_from(packed, at)
+            at += _VERSION.size
+            from_us, until_us = BEGIN, END
+            if flags & _HAS_FROM:
+                (from_us,) = _INSTANT.unpack_from(packed, at)
+                at += _INSTANT.size
+            if flags & _HAS_UNTIL:
+                (until_us,) = _INSTANT.unpack_from(packed, at)
+                at += _INSTANT.size
+            nonce, at = packed[at : at + _NONCE], at + _NONCE + length
+            wrapped = Wrapped(self._interned.values[kek].decode(), nonce, packed[at - length : at])
+            yield KeyVersion(_KINDS[flags & _KIND], version.hex(), from_us, until_us, wrapped)
 
 
 class RegistryState:
@@ -412,15 +420,14 @@ class _Change:
             raise RegistryInvalid("its wrapped key has another length than wrapped keys have")
         if not BEGIN <= version.from_us < version.until_us <= END:
             raise RegistryInvalid("its validity ends before it begins")
-        head = _VERSION.pack(
-            _KIND_NUMBERS[version.kind],
-            bytes.fromhex(version.version),
-            self._interned.number(wrapped.kek_id.encode()),
-            version.from_us,
-            version.until_us,
-            len(wrapped.ciphertext),
-        )
-        return head + wrapped.nonce + wrapped.ciphertext
+        flags, instants = _KIND_NUMBERS[version.kind], b""
+        if version.from_us != BEGIN:
+            flags, instants = flags | _HAS_FROM, _INSTANT.pack(version.from_us)
+        if version.until_us != END:
+            flags, instants = flags | _HAS_UNTIL, instants + _INSTANT.pack(version.until_us)
+        kek = self._interned.number(wrapped.kek_id.encode())
+        head = _VERSION.pack(flags, bytes.fromhex(version.version), kek, len(wrapped.ciphertext))
+        return head + instants + wrapped.nonce + wrapped.ciphertext
 
     def _take_mapping(self, content_hash: str, value: bytes | None) -> None:
         if value is None:
@@ -434,9 +441,10 @@ def _without(packed: bytes, name: records.KeyName) -> bytes:
     """Return packed versions without one of them."""
     wanted, at = (_KIND_NUMBERS[name.kind], bytes.fromhex(name.version)), 0
     while at < len(packed):
-        kind, version, *_, length = _VERSION.unpack_from(packed, at)
-        end = at + _VERSION.size + _NONCE + length
-        if (kind, version) == wanted:
+        flags, version, _, length = _VERSION.unpack_from(packed, at)
+        instants = bool(flags & _HAS_FROM) + bool(flags & _HAS_UNTIL)
+        end = at + _VERSION.size + instants * _INSTANT.size + _NONCE + length
+        if (flags & _KIND, version) == wanted:
             return packed[:at] + packed[end:]
         at = end
     return packed
