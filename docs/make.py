@@ -9,9 +9,10 @@ from pathlib import Path
 from ami_dlms.cosem.classes import CLASSES, Attribute, InterfaceClass
 from ami_dlms.cosem.interface import SIMPLE
 from ami_normalize.observe.names import METRICS, WORKER_METRICS
-from ami_schemas import event_types
+from ami_schemas import event_types, units
 from ami_schemas.diagnoses import Diagnosis
 from ami_schemas.event_types import Companion, EventMeaning
+from ami_schemas.meanings import known_codes, meaning
 from ami_schemas.reasons import Disposition, Reason
 
 DOCS = Path(__file__).parent
@@ -185,6 +186,50 @@ def events() -> str:
     return "\n".join(page)
 
 
+_MEDIA = {
+    0: "Abstract objects",
+    1: "Electricity",
+    4: "Heat cost allocators",
+    6: "Heat",
+    7: "Gas",
+    8: "Cold water",
+    9: "Hot water",
+}
+
+
+def obis() -> str:
+    """The page of OBIS codes."""
+    page = [
+        "# OBIS codes",
+        "",
+        "What the codes mean that AMI Gateway knows, the units that fit, and the ReadingType of IEC 61968-9. Channel",
+        "(`b`) and rate do not change a quantity: `1-b:1.8.1` is rate 1 of `1-b:1.8.0`, and its ReadingType says so",
+        "(`tou`). A value of an earlier billing period (the last group is not 255) has no ReadingType. In a profile",
+        "the ReadingType also has the period of its rows. A unit that is not here is flagged `UNIT_CONTRADICTS_OBIS`.",
+        "A code that is not here is passed on as it is; one of a manufacturer's own range is flagged",
+        "`MANUFACTURER_SPECIFIC`.",
+        "",
+    ]
+    codes: dict[int, list[str]] = {}
+    for code in known_codes():
+        codes.setdefault(int(code.partition(".")[0]), []).append(code)
+    for medium, of in codes.items():
+        page += [f"## {_MEDIA[medium]}", "", "| OBIS | means | unit | ReadingType |", "| --- | --- | --- | --- |"]
+        page += [_obis_row(code) for code in of]
+        page += [""]
+    return "\n".join(page)
+
+
+def _obis_row(code: str) -> str:
+    a, _, c, d, e, _ = code.split(".")
+    found = meaning(code)
+    if found is None:
+        raise SystemExit(f"{code} is listed and means nothing")
+    fitting = ", ".join(dict.fromkeys(units.symbol(unit) or "none" for unit in sorted(found.units)))
+    description = found.description.replace("|", "\\|")
+    return f"| `{a}-b:{c}.{d}.{e}` | {description} | {fitting} | {found.reading_type} |"
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "reasons.md": reasons,
     **{f"reasons/{one.value}.md": partial(reason_page, one) for one in Reason},
@@ -193,6 +238,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "quality.md": quality,
     "classes.md": classes,
     "events.md": events,
+    "obis.md": obis,
 }
 
 

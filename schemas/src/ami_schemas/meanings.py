@@ -8,6 +8,7 @@ change a meaning, except that historical values (F other than 255) have no Readi
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Final, NamedTuple
 
@@ -59,6 +60,8 @@ _PHASES: Final = ((0, ""), (128, " L1"), (64, " L2"), (32, " L3"))
 _OWN_RATES: Final = 128
 """Value group E from here on is the manufacturer's own."""
 
+_PROCESSINGS: Final = (2, 4, 5, 6, 7, 8, 24, 29, 32, 36)
+"""Value groups D of electrical quantities that mean something here."""
 _COUNT: Final = frozenset({0, 255})
 _COUNTERS: Final = frozenset({1, 9})
 """accumulationBehaviour of the ReadingType: bulk quantity, and summation."""
@@ -69,9 +72,38 @@ def _volume(commodity: int, unit: int = 42) -> ReadingType:
     return ReadingType(accumulation=1, flow=1, commodity=commodity, kind=58, unit=unit)
 
 
+_SECONDS: Final = frozenset({7})
+_FAILURES: Final = ("in all phases", "in L1", "in L2", "in L3")
+
+
+def _power_failures() -> dict[tuple[int, int, int, int], tuple[str, ReadingType | None, frozenset[int]]]:
+    """0-b:96.7.e: counts, times and durations of power failures (Blue Book, abstract objects)."""
+    found: dict[tuple[int, int, int, int], tuple[str, ReadingType | None, frozenset[int]]] = {}
+    for first, what, units in (
+        (0, "number of power failures", _COUNT),
+        (5, "number of long power failures", _COUNT),
+        (10, "time of power failure", _NO_UNIT),
+        (15, "duration of long power failure", _SECONDS),
+    ):
+        for number, where in enumerate(_FAILURES):
+            found[0, 96, 7, first + number] = (f"{what} {where}", None, units)
+    found[0, 96, 7, 14] = ("time of power failure in any phase", None, _NO_UNIT)
+    found[0, 96, 7, 19] = ("duration of long power failure in any phase", None, _SECONDS)
+    found[0, 96, 7, 20] = ("time threshold of long power failures", None, _SECONDS)
+    return found
+
+
 _OTHERS: Final[dict[tuple[int, int, int, int], tuple[str, ReadingType | None, frozenset[int]]]] = {
     # (A, C, D, E)
+    **_power_failures(),
+    (0, 0, 2, 0): ("firmware identifier", None, _NO_UNIT),
+    (0, 0, 2, 1): ("firmware version", None, _NO_UNIT),
+    (0, 0, 2, 8): ("firmware signature", None, _NO_UNIT),
     (0, 1, 0, 0): ("clock", None, _NO_UNIT),
+    (0, 1, 1, 0): ("UNIX clock", None, _NO_UNIT),
+    (0, 11, 0, 0): ("special days", None, _NO_UNIT),
+    (0, 13, 0, 0): ("activity calendar", None, _NO_UNIT),
+    (0, 17, 0, 0): ("limiter", None, _NO_UNIT),
     (0, 24, 1, 0): ("M-Bus client", None, _NO_UNIT),
     (0, 24, 2, 1): ("M-Bus value 1", None, _NO_UNIT),
     (0, 24, 2, 2): ("M-Bus value 2", None, _NO_UNIT),
@@ -87,6 +119,10 @@ _OTHERS: Final[dict[tuple[int, int, int, int], tuple[str, ReadingType | None, fr
     (0, 96, 1, 1): ("device ID 2", None, _NO_UNIT),
     (0, 96, 1, 7): ("meter type", None, _NO_UNIT),
     (0, 96, 1, 10): ("metering point ID", None, _NO_UNIT),
+    (0, 96, 1, 2): ("device ID 3", None, _NO_UNIT),
+    (0, 96, 1, 3): ("device ID 4", None, _NO_UNIT),
+    (0, 96, 1, 4): ("device ID 5", None, _NO_UNIT),
+    (0, 96, 2, 0): ("number of configuration changes", None, _COUNT),
     (0, 96, 3, 10): ("disconnect control", None, _NO_UNIT),
     (0, 96, 5, 0): ("operating status", None, _NO_UNIT),
     (0, 96, 6, 3): (
@@ -96,8 +132,12 @@ _OTHERS: Final[dict[tuple[int, int, int, int], tuple[str, ReadingType | None, fr
     ),
     (0, 96, 7, 9): ("number of long power failures", ReadingType(accumulation=1, kind=136, unit=111), _COUNT),
     (0, 96, 7, 21): ("number of power failures", ReadingType(accumulation=1, kind=136, unit=111), _COUNT),
+    (0, 96, 8, 0): ("time of operation", None, frozenset({4, 5, 6, 7})),
+    (0, 96, 9, 0): ("ambient temperature", None, frozenset({9, 52})),
     (0, 96, 10, 1): ("profile status", None, _NO_UNIT),
     (0, 96, 11, 0): ("event code", None, _NO_UNIT),
+    (0, 96, 12, 5): ("field strength of the mobile network", None, _NO_UNIT),
+    (0, 96, 13, 0): ("message to the consumer", None, _NO_UNIT),
     (0, 96, 14, 0): ("active tariff", None, _NO_UNIT),
     (0, 97, 97, 0): ("error register 1", None, _NO_UNIT),
     (0, 97, 98, 0): ("alarm register 1", None, _NO_UNIT),
@@ -247,6 +287,13 @@ def meaning(obis: str) -> Meaning | None:
     if f != 255:
         return Meaning(f"{description} (billing period {f})", "", units)
     return Meaning(description, str(reading_type) if reading_type else "", units)
+
+
+def known_codes() -> Iterator[str]:
+    """Yield every code this table knows, in order, with channel 0 and, of those with rates, the total of all rates."""
+    electrical = ((1, c, d, 0) for c in range(1, 81) for d in _PROCESSINGS)
+    for a, c, d, e in sorted({*_OTHERS, *(code for code in electrical if _lookup(*code) is not None)}):
+        yield f"{a}.0.{c}.{d}.{e}.255"
 
 
 @lru_cache(maxsize=4096)

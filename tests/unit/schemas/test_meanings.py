@@ -2,6 +2,7 @@
 
 import csv
 import re
+from pathlib import Path
 
 import pytest
 
@@ -79,3 +80,67 @@ def test_units():
     assert units.code("m3") == 13
     assert units.known(255)
     assert not units.known(200)
+
+
+# --- the page
+
+
+def listed():
+    """The rows of docs/obis.md by code: units and ReadingType."""
+    page = (Path(__file__).parents[3] / "docs" / "obis.md").read_text()
+    found = {}
+    for line in page.splitlines():
+        cells = [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
+        if cells and cells[0].startswith("`"):
+            found[cells[0].strip("`")] = (set(cells[2].split(", ")) - {""}, cells[3])
+    return found
+
+
+def test_the_page_lists_what_the_reference_has(reference_dir):
+    """Rates are told by the total; what M-Bus values are depends on the device, and class 26 tables are none."""
+    pages, wrong = listed(), []
+    for row in rows(reference_dir):
+        a, _, c, d, e, _ = canonical(row["obis"]).split(".")
+        if (a, c) in {("0", "24"), ("0", "65")}:
+            continue
+        rate = a == "1" and d in {"6", "8"} and e != "0"
+        code = f"{a}-b:{c}.{d}.{'0' if rate else e}"
+        units_there, reading_type = pages.get(code, (None, None))
+        stated = {units.symbol(int(number)) or "none" for number in re.findall(r"\((\d+)\)", row["dlms_unit"])}
+        expected = "" if row["cim_reading_type_mrid"] in {"", "-"} else row["cim_reading_type_mrid"]
+        if code not in pages or not (not units_there or stated <= units_there):
+            wrong.append((code, stated, units_there))
+        elif not rate and c not in {"98", "99"} and reading_type != expected:
+            wrong.append((code, expected, reading_type))
+
+    assert wrong == []
+
+
+def test_every_listed_code_means_something_and_is_listed_once():
+    codes = list(meanings.known_codes())
+    assert len(codes) == len(set(codes)) == len(listed())
+    assert all(meanings.meaning(code) for code in codes)
+
+
+@pytest.mark.parametrize(
+    ("obis", "up"),
+    [
+        ("1.0.1.8.0.255", True),
+        ("1.1.3.8.2.255", True),
+        ("8.0.1.0.0.255", True),
+        ("0.2.24.2.1.255", True),
+        ("0.0.96.7.21.255", True),
+        ("1.0.1.7.0.255", False),
+        ("1.0.1.6.0.255", False),
+        ("1.0.1.29.0.255", False),
+        ("0.0.1.0.0.255", False),
+        ("1.0.200.8.0.255", False),
+    ],
+)
+def test_what_counts_up(obis, up):
+    assert meanings.counts_up(obis) is up
+
+
+def test_a_rate_of_the_manufacturers_own_has_no_reading_type():
+    assert meanings.reading_type("1.0.1.8.63.255")
+    assert meanings.reading_type("1.0.1.8.128.255") == ""
