@@ -28,6 +28,7 @@ from ami_cli.verbs import (
     simulate,
     tail,
     topics,
+    watch,
 )
 
 _START: Final = "Start here"
@@ -75,6 +76,7 @@ app.add_typer(meters.app, name="meters", rich_help_panel=_METERS)
 app.add_typer(keys.app, name="keys", rich_help_panel=_METERS)
 app.command(rich_help_panel=_PIPELINE)(collect.collect)
 app.command(rich_help_panel=_PIPELINE)(normalize.normalize)
+app.command(rich_help_panel=_PIPELINE)(watch.watch)
 app.command(rich_help_panel=_PIPELINE)(archive.archive)
 app.add_typer(replay.app, name="replay", rich_help_panel=_PIPELINE)
 app.add_typer(kafka.app, name="kafka", rich_help_panel=_PIPELINE)

@@ -47,6 +47,9 @@ _EXTRAS: Final = {
     "google": "kafka",
     "cryptography": "dlms",
     "yaml": "kafka",
+    "faust": "watch",
+    "mode": "watch",
+    "aiokafka": "watch",
 }
 """Extra of ami-cli that brings a top-level module."""
 
@@ -88,8 +91,9 @@ def _missing_room(error: ModuleNotFoundError) -> CommandError | None:
     if extra is None:
         return None
     package = f"ami-cli[{extra}]"
+    room = "normalize[watch]" if extra == "watch" else extra
     return CommandError(
-        f"This command needs the package ami-{extra}, which is not installed ({error.name} is missing)",
+        f"This command needs the package ami-{room}, which is not installed ({error.name} is missing)",
         f"pip install '{package}'",
         ExitCode.ROOM,
     )

@@ -23,6 +23,9 @@ LEDGER: Final = "ami.ledger.v1"
 REGISTRY: Final = "ami.registry.v1"
 """Meters, key timelines, mapping versions. Compacted."""
 
+WATCH: Final = "ami.watch.v1"
+"""What `ami watch` remembers of each meter (`ami.watch.v1.MeterState`): the changelog of its table. Compacted."""
+
 ROUTES: Final = "mdms."
 """Readings for one consumer, as a route chooses and forms them: `mdms.<name>.v1`, keyed by meter id."""
 

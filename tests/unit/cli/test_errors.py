@@ -59,6 +59,8 @@ def failing(capsys):
         (["keys", "retire", "x", "--until", "soon", "--bootstrap", "localhost:1"], ExitCode.CONFIG, "soon"),
         (["meters", "list", "--bootstrap", "localhost:1"], ExitCode.KAFKA, "localhost:1"),
         (["meters", "import", "/nonexistent/meters.csv"], ExitCode.MISSING, "/nonexistent/meters.csv"),
+        (["watch", "--config", "/nonexistent/watch.yaml"], ExitCode.CONFIG, "/nonexistent/watch.yaml"),
+        (["watch", "--web", "6066"], ExitCode.CONFIG, "'6066' is no address"),
         (["decode"], ExitCode.USAGE, "nothing to decode"),
         (["decode", "/nonexistent/frames.hex"], ExitCode.MISSING, "/nonexistent/frames.hex"),
         (["decode", "--jsonl", "/nonexistent/frames.jsonl"], ExitCode.MISSING, "/nonexistent/frames.jsonl"),
@@ -102,6 +104,14 @@ def test_a_missing_room_names_the_package():
     assert told.remedy == "pip install 'ami-cli[ingest]'"
 
 
+def test_a_missing_extra_of_a_room_is_named_with_it():
+    told = explain(ModuleNotFoundError("No module named 'faust'", name="faust"))
+
+    assert told.code == ExitCode.ROOM
+    assert "ami-normalize[watch]" in told.sentence
+    assert told.remedy == "pip install 'ami-cli[watch]'"
+
+
 def test_the_command_starts_without_any_room():
     program = """
 import sys
@@ -113,15 +123,15 @@ class Nothing:
 sys.meta_path.insert(0, Nothing())
 from ami_cli.main import run
 codes = [run(["--help"])]
-for words in ("kafka status", "topics apply", "collect", "normalize", "decode 00", "demo", "send x", "tail raw",
-              "read tcp://127.0.0.1:1 1.0.1.8.0.255", "simulate meter"):
+for words in ("kafka status", "topics apply", "collect", "normalize", "watch", "decode 00", "demo", "send x",
+              "tail raw", "read tcp://127.0.0.1:1 1.0.1.8.0.255", "simulate meter"):
     codes.append(run(words.split()))
 print(codes)
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
 
-    assert done.stdout.splitlines()[-1] == str([0] + [8] * 10), done.stderr
-    assert done.stderr.count("which is not installed") == 10
+    assert done.stdout.splitlines()[-1] == str([0] + [8] * 11), done.stderr
+    assert done.stderr.count("which is not installed") == 11
     assert "Traceback" not in done.stderr
 
 

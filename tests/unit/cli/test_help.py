@@ -7,7 +7,7 @@ from ami_cli.main import run
 pytestmark = pytest.mark.unit
 
 VERBS = [
-    "demo", "doctor", "read", "ping", "send", "simulate", "simulate meter", "collect", "normalize", "kafka",
+    "demo", "doctor", "read", "ping", "send", "simulate", "simulate meter", "collect", "normalize", "watch", "kafka",
     "kafka start", "kafka stop", "kafka status", "topics", "topics apply", "tail", "decode", "archive",
     "replay", "replay diff", "replay ls", "replay drop",
     "dlq", "dlq ls", "dlq show", "dlq redrive", "parked", "parked ls", "parked show",
@@ -41,7 +41,7 @@ def test_version(capsys):
 
 
 @pytest.mark.parametrize(
-    "verb", ["tail raw", "topics apply", "normalize", "collect", "demo", "doctor", "archive", "replay"]
+    "verb", ["tail raw", "topics apply", "normalize", "watch", "collect", "demo", "doctor", "archive", "replay"]
 )
 def test_what_uses_kafka_takes_bootstrap(verb, capsys):
     run([verb.split()[0], *verb.split()[1:][:1], "--help"] if verb == "topics apply" else [verb.split()[0], "--help"])

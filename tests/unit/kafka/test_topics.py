@@ -19,6 +19,7 @@ def test_every_named_topic_is_declared_with_the_same_partition_count():
         names.PARKED,
         names.LEDGER,
         names.REGISTRY,
+        names.WATCH,
     }
     assert {spec.partitions for spec in specs.values()} == {12}
 
@@ -31,7 +32,7 @@ def test_topics_that_hold_raw_bytes_take_two_mebibytes():
 
 def test_only_what_is_read_from_its_start_is_compacted():
     compacted = {spec.name for spec in topics.load() if spec.config["cleanup.policy"] == "compact"}
-    assert compacted == {names.LEDGER, names.REGISTRY}
+    assert compacted == {names.LEDGER, names.REGISTRY, names.WATCH}
 
 
 @pytest.mark.parametrize(

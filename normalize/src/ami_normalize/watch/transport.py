@@ -1,0 +1,121 @@
+"""Faust's Kafka consumer, made right for topics that are written in transactions.
+
+Committed records only: Faust reads uncommitted ones unless it runs its own exactly-once, and has no setting for it.
+
+Offsets as they are: each transaction leaves a marker, a hole in the offsets of the records. Faust's acknowledgements
+commit up to the next hole, one a commit, and with ten transactions a second fall behind for good. So they are switched
+off (`acks=False` where the topics are named), and `commit_done` commits what is done.
+
+Nothing left out: while Faust starts or rebalances it throws fetched records away and seeks back to what was committed.
+That does nothing where nothing was committed yet, and where later records went through already, those that come again
+are taken for old ones and dropped. So each message says from which offset on there is no other record before it
+(`since`), and only one that follows what is done counts (`follows`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from aiokafka import AIOKafkaConsumer
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
+from faust.types.tuples import ConsumerMessage
+
+from ami_schemas import topics
+
+_ISOLATION: Final = "_isolation_level"
+
+
+class Message(ConsumerMessage):
+    """A message that knows what lies before it."""
+
+    __slots__ = ("since",)
+
+    since: int
+    """The first offset from which on there is no record before this one."""
+
+
+class _Thread(driver.AIOKafkaConsumerThread):
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._next: dict[TP, int] = {}
+        self.begun: dict[TP, int] = {}
+
+    def _create_worker_consumer(self, transport: driver.Transport) -> AIOKafkaConsumer:
+        consumer = super()._create_worker_consumer(transport)
+        if not hasattr(consumer, _ISOLATION):
+            raise AttributeError(f"this aiokafka keeps its isolation level elsewhere than in {_ISOLATION}")
+        setattr(consumer, _ISOLATION, "read_committed")  # it is used when the consumer starts, which is later
+        return consumer
+
+    async def seek_to_committed(self) -> Mapping[TP, int]:
+        return await self.call_thread(self._seek_to_committed)  # type: ignore[no-any-return]
+
+    async def _seek_to_committed(self) -> Mapping[TP, int | None]:
+        """Seek to what was committed, or to the beginning where nothing was; the changelog is the recovery's."""
+        consumer = self._ensure_consumer()
+        sought: dict[TP, int | None] = {}
+        for each in consumer.assignment():
+            tp = TP(each.topic, each.partition)
+            sought[tp] = await consumer.committed(each)
+            if tp.topic == topics.WATCH:
+                continue
+            offset = sought[tp]
+            if offset is None:
+                offset = (await consumer.beginning_offsets([each]))[each]
+            consumer.seek(each, offset)
+            self._next[tp] = self.begun[tp] = sought[tp] = offset
+        return sought
+
+    async def _fetch_records(self, *arguments: Any, **named: Any) -> Any:
+        """Fetch, and note of each record what lies before it; in the thread that seeks, so that nothing intervenes."""
+        records = await super()._fetch_records(*arguments, **named)
+        for tp, found in records.items():
+            for record in found:
+                record.since = min(self._next.get(tp, record.offset), record.offset)
+                self._next[tp] = record.offset + 1
+        return records
+
+
+class Consumer(driver.Consumer):
+    """Reads committed records; offsets are committed when `commit_done` says so."""
+
+    _thread: _Thread
+
+    def follows(self, message: Message, done: int) -> bool:
+        """Tell whether all records before a message are done, where those before the offset `done` are."""
+        return message.since <= max(done, self._thread.begun.get(message.tp, 0))
+
+    async def commit_done(self, offsets: Mapping[TP, int]) -> bool:
+        """Commit the next offsets to read; False where the partitions are not ours any more."""
+        return bool(await self._commit(offsets))
+
+    def _new_consumer_thread(self) -> driver.AIOKafkaConsumerThread:
+        return _Thread(self, loop=self.loop, beacon=self.beacon)
+
+    def _to_message(self, tp: TP, record: Any) -> Message:
+        message = Message(
+            record.topic,
+            record.partition,
+            record.offset,
+            record.timestamp / 1000,
+            record.timestamp_type,
+            record.headers,
+            record.key,
+            record.value,
+            None,
+            record.serialized_key_size,
+            record.serialized_value_size,
+            tp,
+            generation_id=self.app.consumer_generation_id,
+        )
+        message.since = record.since
+        self._read_offset[tp] = None  # else Faust drops what comes again; `follows` knows better
+        return message
+
+
+class Transport(driver.Transport):
+    """Kafka for topics that are written in transactions."""
+
+    Consumer = Consumer
