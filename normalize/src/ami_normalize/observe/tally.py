@@ -13,10 +13,13 @@ from ami_schemas import headers, topics
 MOST_MAKERS: Final = 64
 """Makers that are told apart; whoever comes later is `other`."""
 
+_UNKNOWN: Final = "unknown"
 _TITLE: Final = b"st-"
 _MAKER: Final = slice(3, 9)
 _REFUSED: Final = {topics.DEAD_LETTERS: "rejected", topics.PARKED: "parked"}
-_topic = itemgetter(0)
+_key = itemgetter(RawMessage._fields.index("key"))
+_topic = itemgetter(Output._fields.index("topic"))
+_prefix = itemgetter(slice(9))
 
 
 class Ended(NamedTuple):
@@ -41,11 +44,9 @@ class Tally:
 
     def take(self, batch: Sequence[RawMessage], outputs: Sequence[Output]) -> None:
         """Count a batch, provisionally."""
-        self._pending.append(
-            Ended(
-                self._by_maker(message.key for message in batch), Counter(map(_topic, outputs)), self._refused(outputs)
-            )
-        )
+        produced = Counter(map(_topic, outputs))
+        refused = Counter() if _REFUSED.keys().isdisjoint(produced) else self._refused(outputs)
+        self._pending.append(Ended(self._by_maker([*map(_key, batch)]), produced, refused))
 
     def committed(self) -> None:
         """Tell what was counted."""
@@ -57,10 +58,13 @@ class Tally:
         """Forget what was counted: it comes again."""
         self._pending.clear()
 
-    def _by_maker(self, keys: Iterable[bytes | None]) -> Counter[str]:
+    def _by_maker(self, keys: Sequence[bytes | None]) -> Counter[str]:
         made: Counter[str] = Counter()
-        for prefix, count in Counter([key[:9] if key else b"" for key in keys]).items():
+        named = Counter(map(_prefix, filter(None, keys)))
+        for prefix, count in named.items():
             made[self._maker(prefix)] += count
+        if len(keys) > named.total():
+            made[_UNKNOWN] += len(keys) - named.total()
         return made
 
     def _refused(self, outputs: Iterable[Output]) -> Counter[tuple[str, str, str]]:
@@ -81,7 +85,7 @@ class Tally:
         if known is not None:
             return known
         maker = _letters(prefix)
-        if maker == "unknown":
+        if maker == _UNKNOWN:
             return maker
         if len(self._makers) >= MOST_MAKERS:
             return "other"
@@ -96,9 +100,9 @@ def maker_of(key: bytes | None) -> str:
 
 def _letters(prefix: bytes) -> str:
     if not prefix.startswith(_TITLE):
-        return "unknown"
+        return _UNKNOWN
     try:
         letters = bytes.fromhex(prefix[_MAKER].decode("ascii")).decode("ascii")
     except ValueError:
-        return "unknown"
-    return letters.upper() if len(letters) == 3 and letters.isalpha() else "unknown"
+        return _UNKNOWN
+    return letters.upper() if len(letters) == 3 and letters.isalpha() else _UNKNOWN
