@@ -1,5 +1,6 @@
 """Values that cannot be are marked, never removed: each check on both sides of its border."""
 
+import json
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
@@ -10,7 +11,8 @@ from hypothesis import strategies as st
 from ami.readings.v1 import meter_readings_pb2 as pb
 from ami_dlms.axdr import Data, Tag
 from ami_normalize import plausibility
-from ami_normalize.dialects import NO_DIALECT
+from ami_normalize.dialects import NO_DIALECT, Dialects
+from ami_normalize.fast import Normalizer
 from ami_normalize.instants import Instant, Origin, from_octets
 from ami_normalize.meter import NO_METERS, Limits, MeterFacts, Meters
 from ami_normalize.model import Block, Entry, Reading, ScalerUnit, Statement
@@ -232,6 +234,24 @@ def test_a_counter_at_the_largest_number_of_its_type_is_marked(obis, tag, value,
     found = objects.reading(Entry(obis, Data(tag, value), ScalerUnit(0, WH)), AT, NO_DIALECT)
     assert (Quality.COUNTER_AT_END in found.quality) is ended
     assert found.value == Exact(value, 0)
+
+
+def test_a_counter_of_nines_only_is_at_its_end_where_somebody_says_how_many_digits_it_has():
+    """By both paths: the fast one knows the shape from other values."""
+    rule = {"obis": "1.0.{1,2}.8.0.255", "digits": 6}
+    mapping = json.dumps([{"name": "mine", "match": [{"shape": {"count": 2}}], "objects": [rule]}]).encode()
+    context = Context(dialects=Dialects.of_contents([("test", mapping)]))
+    fast = Normalizer(context)
+    for energy, power, quality in ((1, 2, []), (999_999, 999_999, [pb.QUALITY_COUNTER_AT_END]), (999_998, 1, [])) * 2:
+        body = "0f00000001" + "0c07e80301050c0000ff000000" + "0202"
+        for obis, value, unit in (("0100010800ff", energy, WH), ("0100010700ff", power, W)):
+            body += f"02030906{obis}06{value:08x}02020f0016{unit:02x}"
+        record = RawRecord("ami.raw.v1", 0, 0, b"meter-1", bytes.fromhex(body), {"ce_time": b"2024-03-01T12:00:05Z"})
+        (outcome,) = outcomes = normalize(record, context)
+        found = pb.MeterReadings.FromString(outcome.messages[0]).readings
+        assert [list(one.quality) for one in found] == [quality, []]
+        assert fast.normalize(record) == outcomes
+    assert fast.quick
 
 
 @pytest.mark.parametrize(("text", "ended"), [("999999.999", True), ("999999.998", False), ("9", False)])

@@ -256,11 +256,10 @@ class Plan:
 
 
 def special(obis: str, tag: int, dialect: Dialect) -> tuple[frozenset[int], frozenset[int]]:
-    """Return the numbers of an object that stand for no value, and the one that is the end of its counter."""
+    """Return the numbers of an object that stand for no value, and those that are the end of its counter."""
     rule = dialect.rule(obis)
     absent = rule.no_value if rule is not None and tag in objects.INTEGERS else frozenset()
-    end = objects.end_of_counter(dialect.code(obis), tag)
-    return absent, frozenset() if end is None else frozenset({end})
+    return absent, objects.ends_of_counter(dialect.code(obis), tag, rule.digits if rule is not None else 0)
 
 
 def _always(value: Any) -> Callable[[Pool], Any]:

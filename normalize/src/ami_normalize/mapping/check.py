@@ -111,7 +111,7 @@ def _rule(node: Node, path: str) -> Iterator[Breach]:
     if "as" in node.value:
         yield from code_breach(node.value["as"], f"{path}.as", lambda text: parse_obis(text.replace("*", "0")))
     if not node.value.keys() - {"obis"}:
-        yield Breach(node.at, path, "this rule says nothing", "Add unit, scaler, as, number or no_value.")
+        yield Breach(node.at, path, "this rule says nothing", "Add unit, scaler, as, number, no_value or digits.")
 
 
 def _layout(node: Node, path: str) -> Iterator[Breach]:

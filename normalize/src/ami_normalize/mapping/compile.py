@@ -68,6 +68,7 @@ def _rule(entry: Mapping[str, Any]) -> Rule:
         code=tuple(None if group == "*" else int(group) for group in groups),
         number=entry.get("number", False),
         no_value=frozenset(entry.get("no_value", ())),
+        digits=entry.get("digits", 0),
     )
 
 

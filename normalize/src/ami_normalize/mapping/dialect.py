@@ -136,6 +136,8 @@ class Rule(NamedTuple):
     """The code to read it as; None for a group that stays."""
     number: bool = False
     no_value: frozenset[int] = frozenset()
+    digits: int = 0
+    """How many decimal digits a counter has; 0 where nobody says."""
 
 
 @dataclass(frozen=True, slots=True)

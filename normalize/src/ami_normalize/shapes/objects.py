@@ -48,7 +48,9 @@ def reading(entry: Entry, at: Instant | None, dialect: Dialect) -> Reading:
         entry = _ruled(entry, rule, dialect)
     scaler_unit = entry.scaler_unit
     value, numeric = value_of(entry, scaler_unit, dialect)
-    quality = tuple(_quality(entry, value, scaler_unit, numeric=numeric))
+    ends = ends_of_counter(entry.obis, entry.data.tag, rule.digits if rule else 0)
+    ended = bool(ends) and entry.data.value in ends
+    quality = tuple(_quality(entry, value, scaler_unit, numeric=numeric, ended=ended))
     unit = scaler_unit.unit if scaler_unit else (units.NOT_STATED if numeric else units.UNITLESS)
     return Reading(entry.obis, value, unit, entry.attribute, at, 0, quality)
 
@@ -113,9 +115,16 @@ def is_clock(obis: str) -> bool:
     return groups[0] == "0" and groups[2:5] == ["1", "0", "0"]
 
 
-def end_of_counter(obis: str, tag: int) -> int | None:
-    """Return the largest number of a type where the code is a counter's, else None."""
-    return _LARGEST.get(tag) if tag in _LARGEST and counts_up(obis) else None
+@lru_cache(maxsize=4096)
+def ends_of_counter(obis: str, tag: int, digits: int) -> frozenset[int]:
+    """Return the raw numbers that are the end of a counter: the largest of its type, and nines in all of its digits.
+
+    Empty for a code that does not count up; `digits` is 0 where nobody says how many it shows.
+    """
+    if tag not in INTEGERS or not counts_up(obis):
+        return frozenset()
+    shown = {10**digits - 1} if digits else set()
+    return frozenset(shown | ({_LARGEST[tag]} if tag in _LARGEST else set()))
 
 
 @lru_cache(maxsize=4096)
@@ -167,11 +176,13 @@ def _time(tag: int, octets: bytes, dialect: Dialect) -> Value:
     return instant.local.date().isoformat() if instant else octets
 
 
-def _quality(entry: Entry, value: Value, scaler_unit: ScalerUnit | None, *, numeric: bool) -> list[Quality]:
+def _quality(
+    entry: Entry, value: Value, scaler_unit: ScalerUnit | None, *, numeric: bool, ended: bool
+) -> list[Quality]:
     found: list[Quality] = []
     if value is None:
         found.append(Quality.NO_VALUE)
-    elif entry.data.value == end_of_counter(entry.obis, entry.data.tag):
+    elif ended:
         found.append(Quality.COUNTER_AT_END)
     known = meaning(entry.obis)
     if scaler_unit is None:
