@@ -94,7 +94,10 @@ _DISK: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS})
 
 
 def cause_of(error: ProcessorHeld | OSError) -> str:
-    """Name in one word what a processor lacks."""
+    """Name in one word what a processor lacks; an OSError of its own may say so too."""
     if isinstance(error, ProcessorHeld):
         return error.cause
+    own = getattr(error, "cause", None)
+    if isinstance(own, str):
+        return own
     return "disk" if error.errno in _DISK else "environment"

@@ -96,13 +96,6 @@ class MeterFacts:
         """Return how many of its names are no aliases."""
         return 1 + sum(map(bool, (self.system_title, self.logical_device_name, self.serial, self.inventory_id)))
 
-    def titles(self) -> Iterator[bytes]:
-        """Yield every system title that means this meter."""
-        for name in dict.fromkeys(self.names()):
-            title = title_of(name)
-            if title is not None:
-                yield title
-
 
 class Registry(Protocol):
     """Finds meters. An instance never changes: what is registered later is another instance.

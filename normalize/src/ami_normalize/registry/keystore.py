@@ -39,6 +39,9 @@ class KeyUnavailable(Exception):
 class KeyStoreAway(OSError):
     """The key store does not answer: an environment fault, so nothing is consumed until it does."""
 
+    cause: Final = "key-store"
+    """What is missing, in the word that health and metrics use."""
+
 
 class KeyStore(Protocol):
     """Wraps and unwraps keys. Called from one thread at a time; an answer may take as long as the device needs."""

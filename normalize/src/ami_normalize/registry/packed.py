@@ -23,7 +23,7 @@ from google.protobuf.message import DecodeError
 from ami.registry.v1 import registry_pb2 as pb
 from ami_normalize.errors import RegistryInvalid
 from ami_normalize.keys import BEGIN, END, KeyKind
-from ami_normalize.meter import MeterFacts, surest, title_name
+from ami_normalize.meter import MeterFacts, surest, title_name, title_of
 from ami_normalize.recent import Recent
 from ami_normalize.registry import records
 from ami_normalize.registry.keystore import KeyStore, KeyUnavailable, Wrapped
@@ -383,10 +383,9 @@ class _Change:
         self._slots[slot] = None
         self._free.append(slot)
         self._count -= 1
-        for name in dict.fromkeys(facts.names()):
+        for name in self._marked(facts):
             word = hash(name) & _WORD
             self._names_gone[word % _NAME_SHARDS].add(_NAME.pack(word, slot))
-        self._mark(facts)
 
     def _remember(self, packed: bytes, facts: MeterFacts) -> None:
         if self._free:
@@ -395,18 +394,20 @@ class _Change:
             slot, self._next = self._next, self._next + 1
         self._slots[slot] = packed
         self._count += 1
-        for name in dict.fromkeys(facts.names()):
+        for name in self._marked(facts):
             word = hash(name) & _WORD
             self._names_new[word % _NAME_SHARDS].append(_NAME.pack(word, slot))
-        self._mark(facts)
 
-    def _mark(self, facts: MeterFacts) -> None:
-        self.changes.names.update(facts.names())
-        self.changes.titles.update(facts.titles())
+    def _marked(self, facts: MeterFacts) -> dict[str, None]:
+        """Return the names of a meter, each once, and note that they may mean something else now."""
+        names = dict.fromkeys(facts.names())
+        self.changes.names.update(names)
+        self.changes.titles.update(title for title in map(title_of, names) if title is not None)
+        return names
 
     def _take_key(self, record: Record) -> None:
         name = records.name_of(record.key)
-        version = None if record.value is None else records.version_of_record(record)
+        version = None if record.value is None else records.version_of_record(record, name)
         title, shard = name.system_title, hash(name.system_title) % _KEY_SHARDS
         before = self._keys[shard].get(title)
         if before is None:

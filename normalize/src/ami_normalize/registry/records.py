@@ -232,9 +232,8 @@ def _title_of(text: str) -> bytes:
     return bytes.fromhex(text)
 
 
-def version_of_record(record: Record) -> KeyVersion:
-    """Read the record of a key version; raises RegistryInvalid."""
-    name = name_of(record.key)
+def version_of_record(record: Record, name: KeyName) -> KeyVersion:
+    """Read the record of the key version that its record key names; raises RegistryInvalid."""
     try:
         message = pb.KeyVersion.FromString(record.value or b"")
     except DecodeError as error:

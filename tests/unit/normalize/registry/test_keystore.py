@@ -1,11 +1,13 @@
 """Key encryption keys in a file: what is wrapped opens only there, and only for whom it was wrapped."""
 
+import errno
 import json
 
 import pytest
 
+from ami_kafka.processor import cause_of
 from ami_normalize.errors import KeysUnreadable
-from ami_normalize.registry.keystore import FileKeyStore, KeyUnavailable, NoKeyStore, add_kek
+from ami_normalize.registry.keystore import FileKeyStore, KeyStoreAway, KeyUnavailable, NoKeyStore, add_kek
 
 pytestmark = pytest.mark.unit
 
@@ -102,3 +104,9 @@ def test_no_key_shows(path):
 
     assert held not in repr(store)
     assert KEY.hex() not in repr(store.wrap(KEY, b"a"))
+
+
+def test_a_key_store_that_is_away_is_named_as_what_is_missing():
+    assert cause_of(KeyStoreAway("the module does not answer")) == "key-store"
+    assert cause_of(OSError(errno.ENOSPC, "full")) == "disk"
+    assert cause_of(OSError("else")) == "environment"
