@@ -1,4 +1,4 @@
-"""The registry in memory: octets a meter, how fast it is read in, and what finding a meter and its keys costs.
+"""The registry in memory: octets a meter, with the ledger's too, how fast it is read in, and what finding costs.
 
 Each meter has an id, a system title, a logical device name, a serial number and two wrapped keys (guek, gak).
 """
@@ -13,7 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ami_kafka.loop import LedgerRecord
 from ami_normalize.keys import KeyKind, KeyRing
+from ami_normalize.ledger import Windows
 from ami_normalize.meter import MeterFacts
 from ami_normalize.registry import records
 from ami_normalize.registry.keystore import FileKeyStore, add_kek
@@ -23,6 +25,7 @@ from bench._rate import rate
 
 BATCH = 20_000
 NOW = 1_767_225_600_000_000
+PARTITIONS = 12
 FEW = 10_000
 """Meters that all fit into the caches."""
 PAGE = os.sysconf("SC_PAGESIZE")
@@ -62,6 +65,21 @@ def filled(count: int, store: FileKeyStore) -> tuple[RegistryState, float, float
     return state, (resident() - before) / count, took
 
 
+def ledger(count: int) -> tuple[Windows, float]:
+    """The replay protection of `count` meters with full windows, and octets a meter."""
+    one = Windows("bench")
+    for counter in range(64):
+        one.judge(0, title(0) + b"00000000", counter, counter.to_bytes(4, "big"))
+    (full,) = one.outputs()
+    assert full.key is not None
+    name, of_first = full.key, title(0).hex().encode()
+    before, windows = resident(), Windows("bench")
+    for number in range(PARTITIONS):
+        titles = (title(one).hex().encode() for one in range(number, count, PARTITIONS))
+        windows.restore(number, (LedgerRecord(name.replace(of_first, found), full.value) for found in titles))
+    return windows, (resident() - before) / count
+
+
 def lookups(view: RegistryView, count: int, seconds: float) -> Iterator[tuple[str, float]]:
     numbers = random.Random(1)
     some = [title(number) for number in numbers.sample(range(count), min(FEW, count))]
@@ -82,6 +100,10 @@ def run(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
         add_kek(path, "bench")
         state, octets, took = filled(options.meters, FileKeyStore(path))
     yield {"name": "registry: memory", "value": octets, "unit": "octets/meter", "meters": options.meters}
+    windows, each = ledger(options.meters)
+    yield {"name": "ledger: memory", "value": each, "unit": "octets/meter", "meters": len(windows)}
+    whole = {"meters": options.meters, "ratio": resident() / (1 << 30), "ratio_to": "1 GiB"}
+    yield {"name": "registry + ledger: process", "value": resident() >> 20, "unit": "MiB", **whole}
     yield {"name": "registry: read in", "value": 3 * options.meters / took, "unit": "records/s"}
     for name, value in lookups(state.view, options.meters, options.seconds):
         yield {"name": f"registry: {name}", "value": value, "unit": "lookups/s"}
