@@ -139,16 +139,21 @@ def test_landis_gyrs_registers_are_whole_units(with_reactive):
     active = {"1.0.1.8.0.255": 4000, "1.0.2.8.0.255": 5, "1.0.1.7.0.255": 6}
     rows = [coded(code, *numbers(value)) for code, value in active.items()]
     reactive = [coded("1.0.3.8.1.255", *numbers(7)), coded("1.0.4.7.0.255", *numbers(8))] if with_reactive else []
-    told = values(message(push(structure(octets(LOCAL), *rows, *reactive), "LGZ")))
+    told = values(message(push(structure(octets(LOCAL), *rows, *reactive), "LGZg")))
     assert (told["1.8.0"], told["2.8.0"], told["1.7.0"]) == ((4000, "Wh"), (5, "Wh"), (6, "W"))
     if with_reactive:
         assert (told["3.8.1"], told["4.7.0"]) == ((7, "varh"), (8, "var"))
 
 
+def test_a_landis_gyr_of_another_device_type_is_not_guessed_at():
+    rows = [coded("1.0.1.8.0.255", *numbers(4000)), coded("1.0.3.8.0.255", *numbers(5))]
+    assert values(message(push(structure(*rows), "LGZ0"))) == {"1.8.0": (4000, None), "3.8.0": (5, None)}
+
+
 def test_a_landis_gyr_that_is_asked_has_the_scaler_that_was_read_or_none():
     exchange = exchange_pb2.Exchange(class_id=3, obis=bytes((1, 0, 1, 8, 0, 255)), attribute=2)
     headers = {"ami-exchange": b"poll", "ami-context": exchange.SerializeToString()}
-    headers["ami-system-title"] = b"4c475a0000000001"
+    headers["ami-system-title"] = b"4c475a6700000001"
     apdu = GetResponseNormal(0x41, *numbers(5)).to_bytes()
     found = message(RawRecord("ami.raw.v1", 0, 0, b"meter-1", apdu, headers))
     assert list(found.readings[0].quality) == [pb.QUALITY_SCALER_UNKNOWN, pb.QUALITY_TIME_RECEPTION]
@@ -213,7 +218,7 @@ def test_an_empty_string_in_place_of_a_power_is_none():
 
 def test_iskraemecos_codes_on_channel_1_are_whole_units():
     rows = [coded(f"1.1.{code}.255", *numbers(5)) for code in ("1.7.0", "4.7.0", "1.8.1", "5.8.0", "8.8.2")]
-    told = values(message(push(structure(*rows), "ISK")))
+    told = values(message(push(structure(*rows), "ISKg")))
     assert [unit for _, unit in told.values()] == ["W", "var", "Wh", "varh", "varh"]
 
 
