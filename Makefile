@@ -57,6 +57,10 @@ format: $(VENV)/dev.stamp ## Format code and schemas
 generate: $(VENV)/dev.stamp ## Make the generated code again from the schemas
 	@cd schemas && PATH="$(CURDIR)/$(BIN):$$PATH" buf generate
 
+.PHONY: baseline
+baseline: $(VENV)/dev.stamp ## Hold today's schemas as published (with each release): what comes later must stay compatible
+	@cd schemas && "$(CURDIR)/$(BIN)/buf" build --exclude-source-info -o baseline.binpb
+
 .PHONY: docs
 docs: $(VENV)/dev.stamp ## Make the generated pages of docs/ again
 	@$(BIN)/python docs/make.py
