@@ -2,7 +2,11 @@
 
 import pytest
 
+from ami_dlms.apdu import DataNotification
+from ami_dlms.axdr import Data, Tag, structure
+from ami_normalize.fast import Normalizer
 from ami_normalize.numbers import Exact
+from ami_normalize.pipeline import Context, Parked, RawRecord, ReadingsOutcome, Rejected, normalize
 from ami_normalize.quality import Quality
 from ami_normalize.shapes import telegram
 
@@ -56,3 +60,21 @@ def test_crc():
     assert telegram.crc_holds(TEXT[:10] + b"!" + b"%04X\r\n" % crc)
     assert not telegram.crc_holds(TEXT[:10] + b"!" + b"%04X" % (crc ^ 1))
     assert telegram.crc_holds(TEXT[:10] + b"!zz") is False
+
+
+@pytest.mark.parametrize("tag", [Tag.OCTET_STRING, Tag.VISIBLE_STRING])
+@pytest.mark.parametrize("wrap", [lambda data: data, structure])
+@pytest.mark.parametrize(
+    ("octets", "kind"),
+    [(TEXT, ReadingsOutcome), (TEXT + b"0001", Rejected), (b"/x!", Rejected), (b"1/x!", Parked), (b"hello", Parked)],
+)
+def test_a_telegram_in_a_notification_is_one(tag, wrap, octets, kind):
+    """By both paths, whatever strings of its length came before."""
+    fast = Normalizer(Context())
+    for text in (b"x" * len(octets), octets, octets):
+        value = text if tag == Tag.OCTET_STRING else text.decode()
+        apdu = DataNotification(1, b"", wrap(Data(tag, value))).to_bytes()
+        record = RawRecord("ami.raw.v1", 0, 0, b"meter-1", apdu)
+        outcomes = normalize(record, Context())
+        assert fast.normalize(record) == outcomes
+    assert type(outcomes[0]) is kind

@@ -24,6 +24,7 @@ from ami_normalize.pipeline.decode import Answer, Said
 from ami_normalize.pipeline.decrypt import Plain
 from ami_normalize.pipeline.identify import identify
 from ami_normalize.pipeline.interpret import Objects, objects_of, state, zone_for
+from ami_normalize.shapes import telegram
 from ami_schemas.reasons import Reason
 
 _MOST_PLANS: Final = 64
@@ -138,11 +139,13 @@ class TemplatePlans:
     def _made(self, record: RawRecord, opened: Opened, values: Pool, *, registered: bool) -> Found:
         context = self.owner.context if registered else self.owner.unregistered
         apdu = self.template.rebuild(values)
+        body = apdu.body if isinstance(apdu, DataNotification) else None
+        if body is not None and telegram.envelope(body) is not None:
+            raise Unusual  # it may be a telegram
         try:
             found, statement = interpreted(apdu, record, opened, context)
         except Refused as refused:
             return Ended((refused.outcome(),)) if refused.reason in _SHAPED_REASONS else GENERIC
-        body = apdu.body if isinstance(apdu, DataNotification) else None
         clock = self.owner.clock(found, context)
         return Plan(statement, found, places(self.template, apdu), body, shared=Shared(clock, self.owner.texts))
 

@@ -80,13 +80,15 @@ def _part(part: Plain | Refused, context: Context) -> Said | Refused | _Block:
 
 def _said(plain: Plain, context: Context) -> Said | _Block:
     if plain.octets[0] == _P1_START:
-        return _telegram(plain, context)
+        return _telegram(plain, plain.octets, context)
     deviation = ""
     quality: tuple[Quality, ...] = ()
     try:
         said = apdus.decode(plain.octets)
     except ReceivedError as error:
         said, deviation, quality = _deviating(plain, error, context)
+    if isinstance(said, DataNotification) and (text := telegram.enveloped(said.body)) is not None:
+        return _telegram(plain, text, context)
     if isinstance(said, (DataNotification, EventNotification)):
         return Said(plain, said, deviation, (*plain.quality, *quality))
     if isinstance(said, GetResponseNormal):
@@ -118,11 +120,11 @@ def _deviating(plain: Plain, error: ReceivedError, context: Context) -> tuple[ap
     raise Refused.by(error, STAGE)
 
 
-def _telegram(plain: Plain, context: Context) -> Said:
-    holds = telegram.crc_holds(plain.octets)
+def _telegram(plain: Plain, text: bytes, context: Context) -> Said:
+    holds = telegram.crc_holds(text)
     if holds is False and not context.lenient:
         raise Refused(Reason.P1_MALFORMED, STAGE, "the CRC of the telegram is wrong")
-    said = telegram.read(plain.octets)
+    said = telegram.read(text)
     if said is None or not said.readings:
         raise Refused(Reason.P1_MALFORMED, STAGE, "the text is no telegram, or none of its lines is a value")
     quality = (Quality.FRAME_CHECK_FAILED,) if holds is False else ()

@@ -34,7 +34,7 @@ _CODES = frozenset({Tag.ENUM, Tag.BCD})
 NUMBERS = INTEGERS | _CODES
 """Types whose value is a whole number."""
 _FLOATS = frozenset({Tag.FLOAT32, Tag.FLOAT64})
-_STRINGS = frozenset({Tag.OCTET_STRING, Tag.VISIBLE_STRING, Tag.UTF8_STRING})
+STRINGS = frozenset({Tag.OCTET_STRING, Tag.VISIBLE_STRING, Tag.UTF8_STRING})
 _TIMES = frozenset({Tag.DATE_TIME, Tag.DATE, Tag.TIME})
 _DATE_TIME_LENGTH = 12
 COLLECTIONS = frozenset({Tag.ARRAY, Tag.STRUCTURE, Tag.COMPACT_ARRAY})
@@ -81,7 +81,7 @@ def value_of(entry: Entry, scaler_unit: ScalerUnit | None, dialect: Dialect) -> 
         return Exact(value, 0), False
     if tag == Tag.BOOLEAN:
         return bool(value), False
-    if tag in _STRINGS:
+    if tag in STRINGS:
         return _string(entry, dialect), False
     if tag in _TIMES:
         return _time(tag, value, dialect), False
@@ -94,7 +94,7 @@ def value_of(entry: Entry, scaler_unit: ScalerUnit | None, dialect: Dialect) -> 
 
 def is_null(data: Data) -> bool:
     """Tell whether there is no value: a null, or an empty string in its place."""
-    return data.tag in EMPTY or (data.tag in _STRINGS and not data.value)
+    return data.tag in EMPTY or (data.tag in STRINGS and not data.value)
 
 
 def clock(data: Data, dialect: Dialect) -> Instant | None:
@@ -142,7 +142,7 @@ def is_list_version(obis: str) -> bool:
 
 def text(data: Data) -> str | None:
     """Return the text of a string, without what fills it up, or None if it is no readable text."""
-    if data.tag not in _STRINGS:
+    if data.tag not in STRINGS:
         return None
     octets = data.value if isinstance(data.value, bytes) else None
     if octets is None:

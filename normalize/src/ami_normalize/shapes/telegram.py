@@ -14,6 +14,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple
 
+from ami_dlms.axdr import Data, Tag
 from ami_dlms.obis import format_obis, parse_obis
 from ami_normalize.instants import Instant
 from ami_normalize.model import Reading
@@ -47,6 +48,22 @@ class Telegram(NamedTuple):
     time: Instant | None
     skipped: int
     """Lines with a code whose form is not one value, such as logs."""
+
+
+def envelope(body: Data) -> Data | None:
+    """Return the string that is all of a notification's body, alone or in a structure: it may be a telegram."""
+    if body.tag == Tag.STRUCTURE and len(body.value) == 1:
+        body = body.value[0]
+    return body if body.tag in objects.STRINGS else None
+
+
+def enveloped(body: Data) -> bytes | None:
+    """Return the telegram that a notification carries as its body, or None."""
+    string = envelope(body)
+    if string is None:
+        return None
+    octets = string.value if isinstance(string.value, bytes) else str(string.value).encode("latin-1", "replace")
+    return octets if octets.startswith(b"/") and b"!" in octets else None
 
 
 def crc_holds(telegram: bytes) -> bool | None:
