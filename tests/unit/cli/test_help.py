@@ -9,7 +9,7 @@ pytestmark = pytest.mark.unit
 VERBS = [
     "demo", "doctor", "read", "ping", "send", "simulate", "simulate meter", "collect", "normalize", "watch", "kafka",
     "kafka start", "kafka stop", "kafka status", "topics", "topics apply", "tail", "decode", "archive",
-    "replay", "replay diff", "replay ls", "replay drop",
+    "replay", "replay diff", "replay ls", "replay drop", "replay promote",
     "dlq", "dlq ls", "dlq show", "dlq redrive", "parked", "parked ls", "parked show",
     "routes", "routes check", "routes show", "routes schema",
     "keys", "keys kek", "keys add", "keys import", "keys list", "keys retire", "keys check",

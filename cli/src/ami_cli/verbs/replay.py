@@ -12,12 +12,11 @@ import typer
 
 from ami_cli.console import console, note, print_json, table
 from ami_cli.errors import CommandError, ExitCode
-from ami_cli.options import Bootstrap, Json, bootstrap_servers
+from ami_cli.options import Bootstrap, Json, Kek, bootstrap_servers
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-    from ami_normalize.pipeline import Context
     from ami_normalize.replay.diff import Report
     from ami_normalize.replay.differences import Difference
     from ami_normalize.replay.plan import Plan
@@ -57,9 +56,17 @@ def replay(
             help="Mappings to try, before the built-in ones. Without it: /etc/ami-gateway/mapping.json, if it exists.",
         ),
     ] = None,
+    mapping_hash: Annotated[
+        str | None, typer.Option("--mapping-hash", metavar="HASH", help="The mapping of that version, of the registry.")
+    ] = None,
     keys: Annotated[
         Path | None, typer.Option("--keys", metavar="FILE", help="keys.json by system title, mode 600.")
     ] = None,
+    kek: Kek = None,
+    key_overlap: Annotated[
+        int,
+        typer.Option(metavar="DAYS", min=0, max=366, help="Days a key is accepted before and after its validity."),
+    ] = 7,
     unidentified: Annotated[
         Literal["park", "accept"], typer.Option(help="As for `ami normalize`; take what the live run has.")
     ] = "park",
@@ -85,8 +92,11 @@ def replay(
         raise CommandError(
             "--from is missing", f"--from 2026-01-31T00:00:00+01:00, or --from {_BEGINNING}", ExitCode.USAGE
         )
+    from ami_cli.logs import stderr_logger
+    from ami_normalize.replay.inputs import frozen
     from ami_normalize.replay.run import Settings
     from ami_normalize.replay.run import replay as run
+    from ami_normalize.stream.settings import Settings as Live
 
     settings = Settings(
         bootstrap=bootstrap_servers(bootstrap),
@@ -97,7 +107,21 @@ def replay(
         archive=archive,
         rate=rate,
     )
-    made = _context(settings.bootstrap, mapping, keys, unidentified, default_zone)
+    if mapping and mapping_hash:
+        raise CommandError("--mapping and --mapping-hash are two mappings", "take one of them", ExitCode.USAGE)
+    made = frozen(
+        Live(
+            bootstrap=settings.bootstrap,
+            keys=keys,
+            kek=kek,
+            key_overlap_us=key_overlap * 86_400_000_000,
+            mappings=_existing(mapping),
+            unidentified=unidentified,
+            default_zone=default_zone,
+        ),
+        stderr_logger("replay"),
+        mapping_hash,
+    )
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -176,6 +200,59 @@ def diff(
     _gate(report, {"added": max_added, "removed": max_removed, "changed": max_changed})
 
 
+@app.command()
+def promote(
+    identity: Id,
+    *,
+    meter: Annotated[
+        list[str] | None,
+        typer.Option("--meter", metavar="ID", help="Only this meter, and what it was called before; repeatable."),
+    ] = None,
+    accept_expired: Annotated[
+        bool, typer.Option("--accept-expired", help="Go on though live readings of the range have left Kafka.")
+    ] = False,
+    settle: Annotated[
+        float, typer.Option(metavar="SECONDS", min=0, help="Time for live normalizers to take the new revision over.")
+    ] = 5.0,
+    scratch: Scratch = None,
+    bootstrap: Bootstrap = None,
+    as_json: Json = False,
+) -> None:
+    """Make a replay's values live: what differs is written with the next revision, what vanished is withdrawn.
+
+    Put the mapping in force for `ami normalize` first. Interrupted, run it again: nothing is written twice.
+    """
+    from dataclasses import asdict
+
+    from ami_normalize.replay.promote import Settings
+    from ami_normalize.replay.promote import promote as run
+
+    settings = Settings(
+        bootstrap=bootstrap_servers(bootstrap),
+        id=identity,
+        meters=frozenset(meter or ()),
+        accept_expired=accept_expired,
+        settle_s=settle,
+        scratch=scratch,
+    )
+    with _bar("comparing") as (bar, task):
+        done = run(settings, lambda what, done, of: bar.update(task, description=what, completed=done, total=of))
+    if as_json:
+        print_json(asdict(done))
+        return
+    out = console()
+    if not done.meters:
+        out.print(f"nothing differs from what is live; the revision stays {done.revision}")
+        return
+    out.print(
+        f"revision {done.revision}: {done.values} values of {done.meters} meters written, {done.withdrawn} withdrawn, "
+        f"{done.again} that came meanwhile lifted",
+        soft_wrap=True,
+    )
+    for old, new in done.renamed.items():
+        out.print(f"{old} is {new} now", markup=False, soft_wrap=True)
+
+
 @app.command("ls")
 def list_(bootstrap: Bootstrap = None, as_json: Json = False) -> None:
     """List the replays that were begun and not thrown away."""
@@ -203,31 +280,14 @@ def drop(identity: Id, bootstrap: Bootstrap = None) -> None:
     note(f"replay {identity} is gone")
 
 
-def _context(
-    servers: str,
-    mapping: list[Path] | None,
-    keys: Path | None,
-    unidentified: Literal["park", "accept"],
-    default_zone: str,
-) -> Context:
-    """Return what the live normalizer would have in force with the same options."""
-    from ami_cli.logs import stderr_logger
+def _existing(mapping: list[Path] | None) -> tuple[Path, ...]:
+    """Return the mappings to take; only the default one need not exist."""
     from ami_normalize.mapping.watched import DEFAULT_MAPPING
-    from ami_normalize.stream.inputs import Inputs
-    from ami_normalize.stream.settings import Settings
 
-    settings = Settings(
-        bootstrap=servers,
-        keys=keys,
-        mappings=tuple(mapping or [DEFAULT_MAPPING]),
-        unidentified=unidentified,
-        default_zone=default_zone,
-    )
-    inputs = Inputs(settings, stderr_logger("replay"))
-    for path in inputs.missing_mappings:
-        if path != DEFAULT_MAPPING:
+    for path in mapping or ():
+        if not path.exists():
             raise CommandError(f"{path} does not exist", "check the path", ExitCode.MISSING)
-    return inputs.context
+    return tuple(mapping or [DEFAULT_MAPPING])
 
 
 def _compared(servers: str, plan: Plan, scratch: Path | None) -> Report:

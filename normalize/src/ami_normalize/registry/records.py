@@ -271,3 +271,12 @@ def dialects_of_record(record: Record) -> Dialects:
             "it was changed, or written by a version that hashes otherwise."
         )
     return found
+
+
+# --- promotions
+
+
+def promotion_record(revision: int, at_us: int, text: str) -> Record:
+    """Return the record that makes a revision the one of live readings; `text` says what it was for."""
+    message = pb.Promotion(promoted_us=at_us, text=text)
+    return Record(f"{PROMOTION}{revision}".encode(), message.SerializeToString(deterministic=True))

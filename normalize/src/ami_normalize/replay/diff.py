@@ -202,4 +202,4 @@ def differing(meter: bytes, records: Sequence[Spilled]) -> Iterator[Difference]:
 
 def stated(record: Spilled) -> Stated:
     """Return a record with its values."""
-    return Stated(Source.of(record.source), pb.MeterReadings.FromString(record.body))
+    return Stated(record.source, pb.MeterReadings.FromString(record.body))

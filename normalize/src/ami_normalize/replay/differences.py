@@ -21,10 +21,15 @@ class Kind(str, Enum):
 
 
 class Stated(NamedTuple):
-    """A record of readings, and the raw record it comes from."""
+    """A record of readings, and its `ami-source`."""
 
-    source: Source | None
+    name: bytes
     message: pb.MeterReadings
+
+    @property
+    def source(self) -> Source | None:
+        """The raw record it comes from."""
+        return Source.of(self.name)
 
 
 class Difference(NamedTuple):

@@ -17,6 +17,12 @@ class ReplayUnknown(ReplayError):
     reason = "REPLAY_UNKNOWN"
 
 
+class MappingUnknown(ReplayError):
+    """The registry holds no mapping of that hash."""
+
+    reason = "MAPPING_UNKNOWN"
+
+
 class ReplayDiffers(ReplayError):
     """A replay cannot go on with other mappings, meters or another decoder than it was begun with."""
 

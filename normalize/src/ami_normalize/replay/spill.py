@@ -62,6 +62,12 @@ class Spill:
                 found[meter].append(record)
             yield from sorted(found.items())
 
+    def of(self, meter: bytes) -> list[Spilled]:
+        """Return the records of a meter."""
+        bucket = zlib.crc32(meter) % self._buckets
+        self._write(bucket, self._buffers[bucket])
+        return [record for known, record in self._read(bucket) if known == meter]
+
     def _write(self, bucket: int, buffer: bytearray) -> None:
         if not buffer:
             return

@@ -65,16 +65,21 @@ class Held(NamedTuple):
     place: int
     """Which of the records consumed says so, from 0."""
 
+    @property
+    def received_us(self) -> int:
+        """When the message was received."""
+        return self.rank[1]
+
 
 State = dict[Key, Held]
 """Of one meter."""
 
 
-def consume(messages: Iterable[pb.MeterReadings], *, by_revision: bool = True) -> State:
-    """Return what a consumer holds of a meter after its records, in order; `by_revision` False ranks by time alone."""
+def consume(messages: Iterable[pb.MeterReadings]) -> State:
+    """Return what a consumer holds of a meter after its records, in order."""
     state: State = {}
     for place, message in enumerate(messages):
-        rank = (message.revision if by_revision else 0, message.time.received_us)
+        rank = (message.revision, message.time.received_us)
         for key, content in said(message):
             held = state.get(key)
             if held is None or rank >= held.rank:
@@ -92,10 +97,22 @@ def said(message: pb.MeterReadings) -> Iterator[tuple[Key, Content | None]]:
     for withdrawn in message.retracted:
         yield Key.of(withdrawn), None
     for reading in message.readings:
-        key = Key(reading.obis, reading.attribute, reading.profile_obis, reading.measured_at_us, reading.occurrence)
-        yield key, _of_reading(reading)
+        yield reading_key(reading), _of_reading(reading)
     for block in message.interval_blocks:
         yield from _of_block(block)
+
+
+def reading_key(reading: pb.Reading) -> Key:
+    """Return the natural key of a single value."""
+    return Key(reading.obis, reading.attribute, reading.profile_obis, reading.measured_at_us, reading.occurrence)
+
+
+def block_keys(block: pb.IntervalBlock) -> Iterator[Key]:
+    """Yield the natural key of each interval."""
+    count = max(len(block.mantissas), len(block.reals), len(block.texts))
+    for index in range(count):
+        at_us = block.first_interval_end_us + index * block.period_s * _US
+        yield Key(block.obis, block.attribute, block.profile_obis, at_us, block.occurrence)
 
 
 def _of_reading(reading: pb.Reading) -> Content:
@@ -127,11 +144,7 @@ def _of_block(block: pb.IntervalBlock) -> Iterator[tuple[Key, Content | None]]:
         values = (("number" if _NUMBER.fullmatch(text) else "text", text) for text in block.texts)
     else:
         values = (("number", plain(mantissa, block.scale)) for mantissa in block.mantissas)
-    for index, (kind, value) in enumerate(values):
-        at_us = block.first_interval_end_us + index * block.period_s * _US
+    for index, (key, (kind, value)) in enumerate(zip(block_keys(block), values, strict=True)):
         marks = quality.get(index, ())
         empty = not _EMPTY.isdisjoint(marks)
-        yield (
-            Key(block.obis, block.attribute, block.profile_obis, at_us, block.occurrence),
-            Content("none" if empty else kind, None if empty else value, block.unit, block.time_origin, marks),
-        )
+        yield key, Content("none" if empty else kind, None if empty else value, block.unit, block.time_origin, marks)

@@ -23,7 +23,7 @@ from ami_normalize.registry.keystore import FileKeyStore, KeyStore, NoKeyStore
 from ami_normalize.registry.packed import Changes
 from ami_normalize.registry.records import mapping_record
 from ami_normalize.routes.outputs import Routes
-from ami_normalize.stream.registry_reader import RegistryReader
+from ami_normalize.stream.registry_reader import RegistryReader, snapshot
 from ami_normalize.stream.routes_in_force import RoutesInForce
 from ami_normalize.stream.settings import Settings
 
@@ -39,6 +39,7 @@ class Inputs:
         The registry is read while in `registry.following()`.
         """
         self._log = log
+        self._bootstrap = settings.bootstrap
         zone_of(settings.default_zone)
         self._keys = KeyFile(settings.keys) if settings.keys else None
         self._store: KeyStore = FileKeyStore(settings.kek) if settings.kek else NoKeyStore()
@@ -56,6 +57,11 @@ class Inputs:
         )
         if self._keys:
             self.context = replace(self.context, keys=self.context.keys.renewed(keys=self._keys.ring))
+
+    def read_registry(self) -> None:
+        """Take the registry over as it stands, once, without following it. Raises KafkaRoomError."""
+        self.registry.view = snapshot(self._bootstrap, self._store)
+        self.refresh()
 
     @property
     def missing_mappings(self) -> tuple[Path, ...]:

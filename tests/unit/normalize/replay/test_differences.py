@@ -6,7 +6,6 @@ from hypothesis import strategies as st
 
 from ami.readings.v1 import meter_readings_pb2 as pb
 from ami_normalize.replay.differences import Stated, differences, unchanged
-from ami_normalize.replay.source import Source
 from ami_normalize.replay.values import consume, present
 
 pytestmark = pytest.mark.unit
@@ -41,7 +40,7 @@ def record(*parts, received=T0, revision=0, retracted=(), decoder="1"):
 
 
 def stated(records):
-    return [Stated(Source("ami.raw.v1", 0, n), each) for n, each in enumerate(records)]
+    return [Stated(b"ami.raw.v1/0/%d" % n, each) for n, each in enumerate(records)]
 
 
 def found(before, after):
