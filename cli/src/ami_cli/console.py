@@ -36,6 +36,13 @@ def table(*columns: str, title: str | None = None) -> Table:
     return made
 
 
+def visible(text: str) -> str:
+    """Return text that was received, safe for a terminal: what is not printable stands as its escape."""
+    if text.isprintable():
+        return text
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode("ascii") for sign in text)
+
+
 def print_json(obj: Mapping[str, Any]) -> None:
     """Print one JSON object on one line of stdout and flush, so that a reader of a pipe sees it at once."""
     line = json.dumps(obj, ensure_ascii=False, separators=(",", ":"))

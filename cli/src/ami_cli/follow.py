@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from types import TracebackType
 from typing import Any
 
@@ -51,7 +51,7 @@ class Follower:
         for message in self._consumer.consume(limit, timeout_s):
             error = message.error()
             if error is None:
-                found.append(_record(message))
+                found.append(Record.of(message))
             elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - the client's public name for it
                 self._unread.discard((message.topic(), message.partition()))
             elif not error.retriable():
@@ -94,16 +94,3 @@ class Follower:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._consumer.close()
-
-
-def _record(message: Any) -> Record:
-    headers: Mapping[str, bytes] = {name: value or b"" for name, value in message.headers() or []}
-    return Record(
-        message.topic(),
-        message.partition(),
-        message.offset(),
-        message.timestamp()[1],
-        message.key(),
-        message.value(),
-        headers,
-    )

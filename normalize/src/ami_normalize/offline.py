@@ -95,8 +95,13 @@ def decode_line(message: object, context: Context | None = None) -> dict[str, An
         own = with_keys(message.get("keys"), context or Context())
     except (ValueError, TypeError, KeysUnreadable) as error:
         return _answer(identity, "rejected", _NO_BYTES, f"{error}")
+    return decode_record(record, own, identity)
+
+
+def decode_record(record: RawRecord, context: Context, identity: str | float | None = None) -> dict[str, Any]:
+    """Answer one raw record, in the same form; `identity` is its `id`."""
     try:
-        return _summary(identity, _gather(understand(record, own), own))
+        return _summary(identity, _gather(understand(record, context), context))
     except Refused as refusal:
         return _refused(identity, refusal)
     except (OSError, MemoryError):

@@ -56,3 +56,36 @@ def test_nothing_and_nonsense_are_refused(capsys):
     assert run(["explain"]) == ExitCode.USAGE
     assert run(["explain", "--hex", "0"]) == ExitCode.USAGE
     assert "error:" in capsys.readouterr().err
+
+
+def test_every_message_of_the_corpus_has_a_page(corpus, corpus_dir, capsys):
+    assert run(["explain", str(corpus_dir / "vectors.jsonl"), "--lenient"]) == 0
+    said = capsys.readouterr()
+    assert said.err == ""
+    lines = said.out.splitlines()
+    assert max(map(len, lines)) <= 100
+    assert all(line.isprintable() for line in lines)
+    assert sum(line.startswith("Frame: ") for line in lines) == len(corpus) == 176
+    for vector in corpus:
+        assert sum(line.startswith(f"{vector['id']}  ") for line in lines) == 1
+
+
+def test_a_record_and_a_file_are_told_apart(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "ami.raw.v1" / "3").mkdir(parents=True)
+    (tmp_path / "ami.raw.v1" / "3" / "17").write_text(POWER)
+    assert run(["explain", "ami.raw.v1/3/17"]) == 0
+    assert "280 W" in capsys.readouterr().out
+    assert run(["explain", "ami.raw.v1/3/18", "--bootstrap", "127.0.0.1:1"]) == ExitCode.KAFKA
+    assert run(["explain", POWER, "--obis", "1.0.1.8.0.255"]) == ExitCode.USAGE
+    assert run(["explain", "--meter", "m", POWER]) == ExitCode.USAGE
+    assert run(["explain", "--meter", "m", "--at", "noon", "--bootstrap", "127.0.0.1:1"]) == ExitCode.USAGE
+
+
+def test_control_characters_of_a_meter_do_not_reach_the_terminal(capsys):
+    text = b"\x1b]0;owned\x07\x1b[2J"
+    body = b"\x01\x01\x02\x02\x09\x06" + bytes((0, 0, 96, 1, 0, 255)) + bytes((10, len(text))) + text
+    assert run(["explain", "--hex", (b"\x0f" + bytes(5) + body).hex()]) == 0
+    said = capsys.readouterr().out
+    assert all(line.isprintable() for line in said.splitlines())
+    assert "\\x1b]0;owned" in said

@@ -83,3 +83,10 @@ def test_any_bytes_are_shown_somehow(topic, value, key):
 
     list(lines(made))
     json.dumps(as_json(made))
+
+
+def test_control_characters_of_a_peer_do_not_reach_the_terminal():
+    made = record("raw", b"\x00", key=b"peer-\x1b[2J", ami_framing="\x1b]0;x\x07")
+
+    assert shown(made).isprintable()
+    assert "\\x1b[2J" in shown(made)

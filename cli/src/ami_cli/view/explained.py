@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ami_cli.console import table
+from ami_cli.console import table, visible
 from ami_cli.view.decoded import events_table, interval_tables, meaning_of
 
 Page = Mapping[str, Any]
@@ -29,6 +29,9 @@ def print_explained(console: Console, page: Page, *, everything: bool = False) -
     """Print the page of one message; `everything` leaves nothing out of long lists."""
     console.print(_outcome(page), soft_wrap=False)
     console.print(_versions(page))
+    _print_record(console, page)
+    if page.get("asked"):
+        _print_trail(console, page)
     _print_frame(console, page["frame"])
     count = sum("joined" not in apdu for apdu in page["apdus"])
     for number, apdu in enumerate(page["apdus"], start=1):
@@ -40,12 +43,12 @@ def print_explained(console: Console, page: Page, *, everything: bool = False) -
 
 
 def _outcome(page: Page) -> Text:
-    told = Text(f"{page['id']}  ", style="dim")
+    told = Text(f"{visible(str(page['id']))}  ", style="dim")
     told.append(page["outcome"], style=f"bold {_STYLES.get(page['outcome'], '')}")
     if page["reason"]:
         told.append(f"  {page['reason']}", style="bold")
     if page["message"]:
-        told.append(f"  {page['message']}")
+        told.append(f"  {visible(page['message'])}")
     return told
 
 
@@ -56,6 +59,80 @@ def _versions(page: Page) -> Text:
     if page["meter_time"]:
         told.append(f", meter time {page['meter_time']}", style="dim")
     return told
+
+
+def _print_record(console: Console, page: Page) -> None:
+    """Print where a record on Kafka stands, what became of it, and what is otherwise now."""
+    if "record" not in page:
+        return
+    record = page["record"]
+    _heading(console, f"Record: {record['source']}")
+    drawn = Table.grid(padding=(0, 2))
+    drawn.add_row("key", Text(visible(record["key"]) or "none"))
+    agent = f"by {record['agent']}" if record["agent"] else ""
+    ways = ", ".join(filter(None, (record["exchange"], record["transport"], agent)))
+    came = f"{record['received'] or 'not said'}{f' ({ways})' if ways else ''}"
+    drawn.add_row("received", Text(visible(came)))
+    drawn.add_row("SHA-256", Text(record["sha256"], style="dim"))
+    made = page.get("made")
+    if made is None:
+        drawn.add_row("became", Text("nothing that is found on Kafka: not normalized yet, or expired", style="yellow"))
+    else:
+        drawn.add_row("became", _became(made))
+        drawn.add_row("made by", Text(_made_by(made)))
+    console.print(drawn)
+    if page.get("in_force"):
+        console.print(f"Explained by the mapping that made it, {page['mapping']}; in force here is {page['in_force']}.")
+    for sentence in page.get("differences", ()):
+        console.print(Text(f"now otherwise: {sentence}", style="yellow"))
+
+
+def _became(made: Page) -> Text:
+    told = Text(made["outcome"], style=f"bold {_STYLES.get(made['outcome'], '')}")
+    told.append(f"  {made['record']}", style="")
+    for name in ("reason", "message"):
+        if made.get(name):
+            told.append(f"  {visible(made[name])}", style="bold" if name == "reason" else "")
+    if made.get("meter"):
+        told.append(f"  of meter {visible(made['meter'])}")
+    return told
+
+
+def _made_by(made: Page) -> str:
+    words = {"mapping": "mapping", "dialect": "dialect", "decoder": "decoder", "key_version": "key version"}
+    told = [f"{words[name]} {made[name]}" for name in words if made.get(name)]
+    if made.get("protection"):
+        told.append(f"protection {made['protection']}")
+    if made.get("revision"):
+        told.append(f"revision {made['revision']}")
+    return ", ".join(told)
+
+
+def _print_trail(console: Console, page: Page) -> None:
+    """Print the one value that was asked for, from its octets to what stands on Kafka."""
+    asked = page["asked"]
+    _heading(console, f"The value: {asked['obis']}  {meaning_of(asked['obis'])}")
+    drawn = Table.grid(padding=(0, 2))
+    for apdu in page["apdus"]:
+        places = {element["path"]: element for element in apdu["elements"]}
+        for reading in apdu["readings"]:
+            if reading["obis"] != asked["obis"]:
+                continue
+            element = places.get(reading["path"])
+            if element:
+                drawn.add_row("octets", f"{_octets(element['hex'])}, at {element['offset']} of the APDU")
+                drawn.add_row("say", Text(visible(f"{element['type']} {element['value']}")))
+            if reading["rule"]:
+                drawn.add_row("rule", Text(reading["rule"]))
+    value = "no value" if asked["value"] is None else visible(asked["value"])
+    shown = Text(f"{value} {asked['unit'] or ''}", style="bold")
+    drawn.add_row("value", shown)
+    drawn.add_row("holds for", asked["measured_at"])
+    if asked.get("profile"):
+        drawn.add_row("of profile", f"{asked['profile']}  {meaning_of(asked['profile'])}")
+    if asked["quality"]:
+        drawn.add_row("quality", Text(" ".join(asked["quality"]), style="yellow"))
+    console.print(drawn)
 
 
 def _heading(console: Console, text: str) -> None:
@@ -173,13 +250,13 @@ def _says(element: Page, values: Mapping[str, Page]) -> Text:
     value, means = element["value"], element["means"]
     told = Text()
     if means:
-        told.append(means)
+        told.append(visible(means))
     elif value is not None and not (element["type"] is None and str(value) == element["hex"]):
-        told.append(str(value))
+        told.append(visible(str(value)))
     reading = values.get(element["path"])
     if reading is not None:
         unit = f" {reading['unit']}" if reading["unit"] else ""
-        shown = "no value" if "NO_VALUE" in reading["quality"] else f"{reading['value']}{unit}"
+        shown = "no value" if "NO_VALUE" in reading["quality"] else f"{visible(reading['value'])}{unit}"
         already = told.plain.endswith(shown)
         told.append(f"{'  ' if told else ''}= {reading['obis']}", style="green")
         told.append("" if already else f" {shown}", style="bold green")
@@ -200,7 +277,7 @@ def _print_values(console: Console, apdu: Page) -> None:
         drawn.add_row(
             str(places.get(reading["path"], "")),
             reading["obis"],
-            Text(str(reading["value"] or "-"), style="bold"),
+            Text(visible(str(reading["value"] or "-")), style="bold"),
             reading["unit"] or "",
             told,
         )

@@ -7,7 +7,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from ami_cli.console import table
+from ami_cli.console import table, visible
 from ami_cli.view.decoded import meaning_of
 from ami_normalize.instants import from_octets
 from ami_normalize.learning.proposal import Place, Proposal
@@ -59,8 +59,8 @@ def _row(place: Place, sure: float) -> list[str | Text]:
         says = Text(meaning_of(found.obis)).append(f"\n{found.reason}", style="dim")
     return [
         str(place.index),
-        f"{place.type} {place.starts}…" if place.starts else place.type,
-        _examples(place),
+        Text(f"{place.type} {place.starts}…" if place.starts else place.type),
+        Text(_examples(place)),
         Text(code if taken or not code else f"({code})", style=style),
         str(found.scaler) if found.obis and found.is_number else "",
         (found.unit or "none") if found.obis and found.is_number else "",
@@ -80,7 +80,7 @@ def _short(value: Any) -> str:
             return instant.local.strftime("%Y-%m-%d %H:%M")
         readable = value.isascii() and value.decode("ascii").isprintable()
         value = value.decode("ascii") if readable else value.hex()
-    text = str(value)
+    text = visible(str(value))
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 

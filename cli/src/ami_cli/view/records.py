@@ -15,6 +15,7 @@ from rich.text import Text
 from ami.events.v1 import meter_events_pb2 as events_pb
 from ami.ledger.v1 import progress_pb2 as ledger_pb
 from ami.readings.v1 import meter_readings_pb2 as pb
+from ami_cli.console import visible
 from ami_cli.view.readings import from_us, instant, protection_name, rows
 from ami_schemas import headers as names
 from ami_schemas import topics
@@ -42,6 +43,19 @@ class Record(NamedTuple):
     key: bytes | None
     value: bytes | None
     headers: Mapping[str, bytes]
+
+    @classmethod
+    def of(cls, message: Any) -> Record:
+        """Take over what the client gives."""
+        return cls(
+            message.topic(),
+            message.partition(),
+            message.offset(),
+            message.timestamp()[1],
+            message.key(),
+            message.value(),
+            {name: value or b"" for name, value in message.headers() or []},
+        )
 
     @property
     def at(self) -> str:
@@ -94,6 +108,7 @@ def _line(*parts: tuple[str, int, str]) -> Text:
     """Join columns: text, width (negative: right-aligned, 0: as it is), style."""
     made = Text(no_wrap=True, overflow="ellipsis")
     for text, width, style in parts:
+        text = visible(text)  # noqa: PLW2901
         cell = text.rjust(-width) if width < 0 else text.ljust(width)
         made.append(cell, style=style)
         made.append("  ")

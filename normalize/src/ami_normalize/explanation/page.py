@@ -20,8 +20,8 @@ from ami_normalize.explanation.origins import origins, places_of
 from ami_normalize.explanation.security import opened
 from ami_normalize.explanation.words import elements
 from ami_normalize.model import Statement
-from ami_normalize.offline import decode_line, to_record, with_keys
-from ami_normalize.pipeline import Context, Refused
+from ami_normalize.offline import decode_record, to_record, with_keys
+from ami_normalize.pipeline import Context, RawRecord, Refused
 from ami_normalize.pipeline.decode import Answer, Decoded, Said, decode
 from ami_normalize.pipeline.decrypt import decrypt
 from ami_normalize.pipeline.identify import Identified, identify
@@ -46,23 +46,51 @@ def explain(message: Mapping[str, Any], context: Context | None = None) -> Page:
         record, own = to_record(message), with_keys(message.get("keys"), context)
     except (TypeError, KeysUnreadable) as error:
         raise ValueError(f"{error}") from error
-    answer = decode_line(message, context)
-    origin = identify(record, own)
+    identity = message.get("id")
+    return explain_record(record, own, identity if isinstance(identity, (str, int, float)) else None)
+
+
+def explain_record(record: RawRecord, context: Context, identity: str | float | None = None) -> Page:
+    """Explain one raw record by what is in force in `context`, its keys among it; `identity` is the page's `id`.
+
+    What becomes of it is told as if it came alone: no ledger is asked whether it came before.
+    """
+    answer = decode_record(record, context, identity)
+    try:
+        origin = identify(record, context)
+    except Refused:
+        return {
+            **_said(answer),
+            "mapping": context.mapping_hash,
+            "decoder": context.decoder_version,
+            **_no_frame(record),
+        }
     whole = framing.unframe(record.value, origin.framing, lenient=True)
     return {
-        **{name: answer[name] for name in ("id", "outcome", "reason", "message", "meter_time", "protection")},
-        "mapping": own.mapping_hash,
-        "decoder": own.decoder_version,
+        **_said(answer),
+        "mapping": context.mapping_hash,
+        "decoder": context.decoder_version,
         "frame": {
             "framing": origin.framing.value,
             "length": len(record.value),
             "complete": whole.complete,
             "frames": frames(record.value, origin.framing),
         },
-        "apdus": [*(_apdu(octets, whole, origin, own) for octets in whole.apdus), *_joined(whole, origin, own)],
+        "apdus": [*(_apdu(octets, whole, origin, context) for octets in whole.apdus), *_joined(whole, origin, context)],
         "intervals": answer["intervals"],
         "events": answer["events"],
     }
+
+
+def _said(answer: Mapping[str, Any]) -> Page:
+    return {name: answer[name] for name in ("id", "outcome", "reason", "message", "meter_time", "protection")}
+
+
+def _no_frame(record: RawRecord) -> Page:
+    """Tell of a record whose headers do not even say what carries it."""
+    kind = {"offset": 0, "length": len(record.value), "kind": "unknown"}
+    frame = {"framing": "unknown", "length": len(record.value), "complete": False, "frames": [kind]}
+    return {"frame": frame, "apdus": [], "intervals": [], "events": []}
 
 
 def _apdu(octets: bytes, whole: framing.Message, origin: Identified, context: Context) -> Page:
