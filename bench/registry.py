@@ -86,6 +86,9 @@ def lookups(view: RegistryView, count: int, seconds: float) -> Iterator[tuple[st
     many = [title(number) for number in numbers.sample(range(count), min(count, 20 * FEW))]
     strangers = [bytes(8 - 4) + number.to_bytes(4, "big") for number in range(20 * FEW)]
     ring = KeyRing(timelines=view)
+    for one in some:
+        ring.find(one, NOW)
+        view.by_title(one)
     yield "key, known of late", rate(lambda one: ring.find(one, NOW), some, seconds)
     yield "meter, known of late", rate(view.by_title, some, seconds)
     yield "key, to be unwrapped", rate(lambda one: ring.find(one, NOW), many, seconds)

@@ -35,6 +35,7 @@ ENERGY = structure(
     Data(Tag.UINT32, 12345),
     structure(Data(Tag.INT8, 0), Data(Tag.ENUM, 30)),
 )
+SENT = [("ami-framing", b"none"), ("ami-exchange", b"push"), ("ce_time", b"2024-03-01T12:00:00Z")]
 PUSH = DataNotification(1, b"", structure(ENERGY)).to_bytes()
 
 
@@ -141,20 +142,6 @@ def test_a_kafka_that_is_away_or_has_no_registry_is_one_sentence(bootstrap):
         Table(bootstrap, "ami.nothing.v1")
 
 
-def test_nothing_is_consumed_before_the_registry_was_read(wait_until):
-    stop, told = threading.Event(), []
-    running = threading.Thread(target=run, args=(Settings("127.0.0.1:1"), stop, told.append, LOG))
-    running.start()
-    try:
-        wait_until(lambda: any(event.kind is EventKind.HELD for event in told), 30)
-    finally:
-        stop.set()
-        running.join(30)
-    assert {event.kind for event in told} == {EventKind.HELD}
-    assert "no Kafka answers" in told[0].fields["error"]
-    assert told[0].fields["cause"] == "registry"
-
-
 class Running:
     """A normalizer in a thread."""
 
@@ -176,12 +163,34 @@ def ended(bootstrap, topic, key):
     return [message for message in read_all(bootstrap, topic) if key in (message.key() or b"")]
 
 
+def test_nothing_is_consumed_before_the_registry_was_read_and_then_all(bootstrap, wait_until, monkeypatch):
+    key = f"st-{title(950).hex()}".encode()
+    open_now = threading.Event()
+
+    def table(*arguments, **more):
+        if not open_now.is_set():
+            raise KafkaUnavailable.at(bootstrap, "timed out")
+        return Table(*arguments, **more)
+
+    monkeypatch.setattr("ami_normalize.stream.registry_reader.Table", table)
+    producer = clients.producer(bootstrap)
+    producer.produce(names.RAW, push(950), key, 0, headers=SENT)
+    assert producer.flush(30) == 0
+    with Running(Settings(bootstrap, group="held-test")) as running:
+        wait_until(lambda: running.events, 30)
+        assert {event.kind for event in running.events} == {EventKind.HELD}
+        told = running.events[0].fields
+        assert (told["cause"], "timed out" in told["error"]) == ("registry", True)
+        assert not ended(bootstrap, names.PARKED, key)
+        open_now.set()
+        wait_until(lambda: ended(bootstrap, names.PARKED, key), 60)
+
+
 def test_keys_and_meters_take_effect_while_the_normalizer_runs(bootstrap, kek, store, wait_until):
     producer = clients.producer(bootstrap)
-    sent = [("ami-framing", b"none"), ("ami-exchange", b"push"), ("ce_time", b"2024-03-01T12:00:00Z")]
 
     def send(number):
-        producer.produce(names.RAW, push(number), f"st-{title(number).hex()}".encode(), 0, headers=sent)
+        producer.produce(names.RAW, push(number), f"st-{title(number).hex()}".encode(), 0, headers=SENT)
         assert producer.flush(30) == 0
 
     key = title(900).hex().encode()
