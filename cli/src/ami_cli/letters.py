@@ -118,6 +118,7 @@ def as_object(letter: Letter) -> dict[str, Any]:
         "reason": letter.reason,
         "stage": letter.stage,
         "message": letter.message,
+        "diagnosis": letter.diagnosis or None,
         "remedy": reason.remedy if reason else None,
         "meter": letter.meter,
         "manufacturer": letter.maker,
@@ -198,6 +199,7 @@ def _print_letter(letter: Letter, fate: str | None) -> None:
         ("means", reason.meaning if reason else "a reason of another version"),
         ("do", reason.remedy if reason else "look it up in the documentation of that version"),
         ("says", letter.message),
+        *((("keys", f"{letter.diagnosis}, see docs/diagnoses.md"),) if letter.diagnosis else ()),
         (
             "found by",
             f"{letter.stage}, decoder {letter.text(headers.DLQ_DECODER)}, group {letter.text(headers.DLQ_GROUP)}",

@@ -54,6 +54,11 @@ class Letter(NamedTuple):
         return self.text(headers.DLQ_MESSAGE)
 
     @property
+    def diagnosis(self) -> str:
+        """What is wrong with the keys, a name of `ami_schemas.diagnoses.Diagnosis`; empty where nobody knows."""
+        return self.text(headers.DLQ_DIAGNOSIS)
+
+    @property
     def meter(self) -> str:
         """What the raw record's key calls the meter."""
         return (self.key or b"").decode("utf-8", "replace")
