@@ -9,6 +9,7 @@ from ami_cli.main import run as ami
 from ami_dlms.framing import wrapper
 from ami_kafka import clients, topics
 from ami_kafka.loop import RawMessage
+from ami_normalize.fast import Normalizer
 from ami_normalize.pipeline import Context
 from ami_normalize.stream.derived import outputs
 from ami_schemas import topics as names
@@ -23,12 +24,12 @@ METER = b"st-414d490000000001"
 def bootstrap(own_kafka):
     topics.apply(own_kafka)
     producer = clients.producer(own_kafka)
-    context = Context()
+    normalizer = Normalizer(Context())
     told = (("ami-framing", b"wrapper"), ("ami-exchange", b"push"))
     raw = [(METER, PUSH[:-2]), (METER, PUSH + b"\x00"), (b"inventory-1", PUSH[:-4]), (b"peer-192.0.2.7", PUSH)]
     for offset, (key, value) in enumerate(raw):
         message = RawMessage(names.RAW, 3, offset, 1000, key, value, told)
-        for output in outputs(message, context, "g"):
+        for output in outputs(message, normalizer, "g"):
             producer.produce(output.topic, output.value, output.key, output.partition, headers=output.headers)
     assert producer.flush(30) == 0
     return own_kafka

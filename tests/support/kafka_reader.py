@@ -2,7 +2,7 @@
 
 import time
 
-from confluent_kafka import Consumer, KafkaError, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 
 def read_all(bootstrap, topic):
@@ -19,7 +19,7 @@ def read_all(bootstrap, topic):
     )
     try:
         unread = set(consumer.list_topics(topic, 10).topics[topic].partitions)
-        starts = {p: consumer.get_watermark_offsets(TopicPartition(topic, p), 10)[0] for p in unread}
+        starts = {p: _lowest(consumer, TopicPartition(topic, p)) for p in unread}
         consumer.assign([TopicPartition(topic, p, low) for p, low in starts.items()])
         records = []
         while unread:
@@ -34,6 +34,20 @@ def read_all(bootstrap, topic):
     finally:
         consumer.close()
     return sorted(records, key=lambda record: (record.partition(), record.offset()))
+
+
+def _lowest(consumer, where, patience_s=30):
+    """The first offset of a partition, of a topic just made too: its leader needs a moment."""
+    deadline = time.monotonic() + patience_s
+    while True:
+        try:
+            return consumer.get_watermark_offsets(where, 10)[0]
+        except KafkaException as error:
+            if not error.args[0].retriable() and error.args[0].code() != KafkaError.NOT_LEADER_FOR_PARTITION:
+                raise
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)
 
 
 def headers(record):

@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from enum import Enum
 from importlib import resources
+from math import inf
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -139,6 +140,12 @@ def limits(bootstrap: str, names: Sequence[str]) -> dict[str, int]:
     """Give `max.message.bytes` of topics, in bytes; those that do not exist are left out."""
     found = _settings(clients.admin(bootstrap), names)
     return {name: int(settings["max.message.bytes"]) for name, settings in found.items()}
+
+
+def retention_s(bootstrap: str, name: str) -> float:
+    """Give how long a topic keeps records, in seconds; infinite where for ever, or where nobody says."""
+    text = _settings(clients.admin(bootstrap), [name]).get(name, {}).get("retention.ms", "-1")
+    return int(text) / 1000 if int(text) >= 0 else inf
 
 
 def _create(admin: AdminClient, bootstrap: str, specs: Sequence[TopicSpec], replication: int) -> set[str]:

@@ -56,20 +56,21 @@ class Windows:
         """Tell whether a tag of this meter and key version was verified before."""
         return key in self._changed.get(partition, ()) or key in self._known.get(partition, ())
 
-    def mark(self, partition: int, key: Key, counter: int, tag: bytes) -> None:
-        """Note a counter as seen, without a verdict."""
+    def mark(self, partition: int, key: Key, counter: int, tag: bytes) -> Output | None:
+        """Note a counter as seen, without a verdict; give the ledger's record where that changes its window."""
         changed = self._changed.setdefault(partition, {})
         state = changed.get(key) or self._known.get(partition, {}).get(key)
         after = window.mark(state, counter, tag)
-        if after != state:
-            changed[key] = after
+        if after == state:
+            return None
+        changed[key] = after
+        return Output(topics.LEDGER, partition, self._record_key(key), after, [])
 
-    def outputs(self, partitions: Collection[int] | None = None) -> Iterator[Output]:
+    def outputs(self) -> Iterator[Output]:
         """Yield the ledger's records of all windows changed since the last commit, one a window."""
         for partition, changed in self._changed.items():
-            if partitions is None or partition in partitions:
-                for key, state in changed.items():
-                    yield Output(topics.LEDGER, partition, self._record_key(key), state, [])
+            for key, state in changed.items():
+                yield Output(topics.LEDGER, partition, self._record_key(key), state, [])
 
     def restore(self, partition: int, records: Iterable[LedgerRecord]) -> list[bytes]:
         """Take over what the ledger holds, return the system titles; what is no window of this group is passed over."""

@@ -20,7 +20,6 @@ from ami_normalize.mapping.watched import MappingFiles
 from ami_normalize.meter import title_of
 from ami_normalize.pipeline import Context
 from ami_normalize.registry.keystore import FileKeyStore, KeyStore, NoKeyStore
-from ami_normalize.registry.packed import Changes
 from ami_normalize.registry.records import mapping_record
 from ami_normalize.routes.outputs import Routes
 from ami_normalize.stream.registry_reader import RegistryReader, snapshot
@@ -44,7 +43,6 @@ class Inputs:
         self._keys = KeyFile(settings.keys) if settings.keys else None
         self._store: KeyStore = FileKeyStore(settings.kek) if settings.kek else NoKeyStore()
         self.registry = RegistryReader(settings.bootstrap, self._store, log)
-        self._changes = Changes.none()
         self._mappings = MappingFiles(settings.mappings)
         self._routes = RoutesInForce(settings, log)
         self._changing = threading.Lock()
@@ -85,12 +83,6 @@ class Inputs:
             self._refresh_keys()
             self._refresh_mappings()
 
-    def take_changes(self) -> Changes:
-        """Return whose keys, which meters and mappings are others since this was asked last: what may be redriven."""
-        with self._changing:
-            changes, self._changes = self._changes, Changes.none()
-            return changes
-
     def _refresh_registry(self) -> None:
         if self.registry.view is self.context.registry:
             return
@@ -98,7 +90,6 @@ class Inputs:
         changed = None if changes.everything else changes.titles
         keys = self.context.keys.renewed(timelines=view, changed=changed)
         self.context = replace(self.context, registry=view, keys=keys)
-        self._changes.add(changes)
         self._offer_mapping()
 
     def _offer_mapping(self) -> None:
@@ -114,7 +105,6 @@ class Inputs:
             return
         if changed:
             self.context = replace(self.context, dialects=self._mappings.dialects)
-            self._changes.mappings.add(self.context.mapping_hash)
             self._offer_mapping()
             self._log.info("mapping in force", mapping=self.context.mapping_hash)
 
@@ -129,7 +119,6 @@ class Inputs:
             return
         if changed and self._keys is not None:
             self.context = replace(self.context, keys=self.context.keys.renewed(keys=self._keys.ring))
-            self._changes.everything = True
             self._log.info("keys read again", meters=len(self._keys.ring))
 
     @contextmanager

@@ -5,13 +5,14 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Final, cast
 
 import structlog
 from structlog.typing import FilteringBoundLogger
 
 from ami_kafka.loop import EventKind, LoopEvent, TransactionalLoop
+from ami_normalize.ledger import Windows
 from ami_normalize.mapping.watched import DEFAULT_MAPPING
 from ami_normalize.observe.endpoint import serve
 from ami_normalize.observe.lag import Lag, sampled
@@ -20,6 +21,7 @@ from ami_normalize.observe.tally import Tally
 from ami_normalize.stream.breaker import Breaker
 from ami_normalize.stream.inputs import Inputs
 from ami_normalize.stream.processor import Processor
+from ami_normalize.stream.redrive import Redrive
 from ami_normalize.stream.routing import Routing
 from ami_normalize.stream.settings import Settings
 from ami_schemas import topics
@@ -40,7 +42,13 @@ def run(
         if path != DEFAULT_MAPPING:
             log.warning("there is no such mapping yet; it takes effect as soon as it exists", mapping=str(path))
     breaker = Breaker(settings.breaker, keyed=inputs.keyed)
-    observer = Observer(Inside(lambda: breaker.state, lambda: _versions(inputs)), settings.patience_s)
+    inside = Inside(lambda: breaker.state, lambda: _versions(inputs), lambda: processor.waiting())  # noqa: PLW0108
+    observer = Observer(inside, settings.patience_s)
+
+    def redrive(windows: Windows) -> Redrive:
+        return Redrive(settings.bootstrap, settings.group, windows, log, policy=settings.redrive)
+
+    processor = Processor(inputs, settings.group, breaker, Tally(observer.ended), redrive)
 
     def tell(event: LoopEvent) -> None:
         observer(event)
@@ -51,14 +59,14 @@ def run(
         group=settings.group,
         source=topics.RAW,
         ledger=topics.LEDGER,
-        processor=Routing(Processor(inputs, settings.group, breaker, Tally(observer.ended)), inputs),
+        processor=Routing(processor, inputs),
         instance_id=settings.instance_id,
         batch=settings.batch,
         on_event=tell,
         targets=lambda: (*_WRITTEN, *inputs.routes.topics),
     )
     loop.check()
-    with inputs.registry.following(), inputs.attended(), _served(settings, observer, log):
+    with inputs.registry.following(), inputs.attended(), _served(settings, observer, log), closing(processor):
         if inputs.registry.await_ready(stop, lambda why: tell(_held(why))):
             loop.run(stop)
 

@@ -11,6 +11,7 @@ from ami_normalize.keys import DEFAULT_OVERLAP_US
 from ami_normalize.observe.endpoint import Address
 from ami_normalize.observe.health import PATIENCE_S
 from ami_normalize.stream.breaker import BreakerPolicy
+from ami_normalize.stream.redrive import RedrivePolicy
 
 DEFAULT_GROUP: Final = "ami-normalize"
 
@@ -35,6 +36,7 @@ class Settings:
     """Static membership: a name that stays with this process over restarts."""
     batch: BatchPolicy = field(default_factory=BatchPolicy)
     breaker: BreakerPolicy = field(default_factory=BreakerPolicy)
+    redrive: RedrivePolicy = field(default_factory=RedrivePolicy)
     metrics: Address | None = None
     """Where metrics and health are served; None: nowhere."""
     key_overlap_us: int = DEFAULT_OVERLAP_US
