@@ -188,13 +188,15 @@ def _is_obis(octets: bytes) -> bool:
 def _constants(members: tuple[Data, ...]) -> int:
     """Return which members of a structure are constant for what they mean, as bits.
 
-    Scaler and unit: an integer and an enum side by side. Class, attribute and data index: a long-unsigned in front of
-    an OBIS code, the integer behind it, and a long-unsigned behind that.
+    Scaler and unit: an integer and an enum side by side, any integer where the two are alone, as readers take them.
+    Class, attribute and data index: a long-unsigned in front of an OBIS code, the integer behind it, and a
+    long-unsigned behind that.
     """
     bits = 0
     tags = [member.tag for member in members]
     for position in range(len(tags) - 1):
-        if tags[position] == Tag.INT8 and tags[position + 1] == Tag.ENUM and members[position].value in _SCALERS:
+        likely = len(tags) == 2 or members[position].value in _SCALERS
+        if tags[position] == Tag.INT8 and tags[position + 1] == Tag.ENUM and likely:
             bits |= 0b11 << position
         if tags[position : position + 3] == [Tag.UINT16, Tag.OCTET_STRING, Tag.INT8] and _is_obis(
             members[position + 1].value

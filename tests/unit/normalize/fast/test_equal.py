@@ -7,11 +7,13 @@ from collections import Counter
 import pytest
 from support.generated_records import Shape, contexts
 
+from ami_dlms.apdu import DataNotification
+from ami_dlms.axdr import Data, Tag, structure
 from ami_normalize import ledger
 from ami_normalize.fast import Normalizer
 from ami_normalize.ledger import Windows
 from ami_normalize.offline import to_record, with_keys
-from ami_normalize.pipeline import Context, ReadingsOutcome, Rejected, normalize
+from ami_normalize.pipeline import Context, RawRecord, ReadingsOutcome, Rejected, normalize
 
 pytestmark = pytest.mark.unit
 
@@ -74,3 +76,15 @@ def test_on_real_meters_messages_and_damaged_ones(corpus):
             octets[source.randrange(len(octets))] ^= 1 << source.randrange(8)
             if source.random() < 0.3:
                 octets = bytearray(record.value)
+
+
+def test_a_scaler_is_part_of_the_shape_whatever_its_number():
+    """Also one that no meter means: readers take any integer in front of an enum."""
+    context = Context()
+    fast = Normalizer(context)
+    code = Data(Tag.OCTET_STRING, bytes((1, 0, 1, 7, 0, 255)))
+    for scaler in (0, 54, -60, 127, -128, 16, 17, 0):
+        row = structure(code, Data(Tag.UINT16, 5), structure(Data(Tag.INT8, scaler), Data(Tag.ENUM, 27)))
+        record = RawRecord("t", 0, 0, b"m", DataNotification(1, b"", structure(row)).to_bytes())
+        assert [fast.normalize(record) for _ in range(2)] == [normalize(record, context)] * 2
+    assert fast.quick
