@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from datetime import datetime, timezone
 
 import pytest
@@ -14,6 +15,7 @@ from ami_cli.errors import ExitCode
 from ami_cli.main import run as ami
 from ami_dlms.framing import wrapper
 from ami_kafka import clients, topics
+from ami_kafka.loop import EventKind
 from ami_normalize.dialects import Dialects
 from ami_normalize.registry.records import MAPPING
 from ami_normalize.stream.registry_reader import record_of
@@ -45,8 +47,16 @@ SENT = {
 }
 
 
+def patient(condition, seconds):
+    """Wait until a condition holds."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
 @pytest.fixture(scope="module")
-def bootstrap(own_kafka, tmp_path_factory, wait_until_module):
+def bootstrap(own_kafka, tmp_path_factory):
     """A Kafka on which a normalizer has worked, with a mapping of its own."""
     topics.apply(own_kafka)
     mapping = tmp_path_factory.mktemp("mapping") / "mapping.json"
@@ -56,34 +66,26 @@ def bootstrap(own_kafka, tmp_path_factory, wait_until_module):
     told = [("ami-framing", b"wrapper"), ("ami-exchange", b"push"), ("ce_time", stamp), ("ami-agent", b"edge-1")]
     for key, value in SENT.values():
         producer.produce(names.RAW, value, key, PARTITION, headers=told)
-    for record in records(NORDIC, [(n, states(n, days=1, every_s=900, sun=n < 2)) for n in range(4)], header=date_time):
+    raw = records(NORDIC, [(n, states(n, days=1, every_s=900, sun=n < 2)) for n in range(4)], header=date_time)
+    for record in raw:
         producer.produce(names.RAW, record.value, record.key, PARTITION + 1, headers=list(record.headers.items()))
     assert producer.flush(90) == 0
-    stop = threading.Event()
-    worker = threading.Thread(target=lambda: run(Settings(own_kafka, mappings=(mapping,)), stop, lambda _: None))
+    stop, worked = threading.Event(), [0]
+
+    def on_event(event):
+        if event.kind is EventKind.COMMITTED:
+            worked[0] += event.fields["records"]
+
+    worker = threading.Thread(target=lambda: run(Settings(own_kafka, mappings=(mapping,)), stop, on_event))
     worker.start()
     version = f"{MAPPING}{Dialects.load(mapping).content_hash}".encode()
     try:
-        wait_until_module(lambda: len(read_all(own_kafka, names.READINGS)) >= 4, 60)
-        wait_until_module(lambda: len(read_all(own_kafka, names.PARKED)) > 4 * 90, 60)
-        wait_until_module(lambda: record_of(own_kafka, version) is not None, 60)
+        patient(lambda: worked[0] >= len(SENT) + len(raw) or not worker.is_alive(), 120)
+        patient(lambda: record_of(own_kafka, version) is not None, 120)
     finally:
         stop.set()
         worker.join()
     return own_kafka
-
-
-@pytest.fixture(scope="module")
-def wait_until_module():
-    import time
-
-    def wait(condition, seconds):
-        deadline = time.monotonic() + seconds
-        while not condition():
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-
-    return wait
 
 
 @pytest.fixture

@@ -22,6 +22,8 @@ _OCTETS: Final = 10
 _MOST_ALIKE: Final = 24
 _FIRST, _LAST = 6, 2
 """Of a longer list, so many elements at its begin and end are shown."""
+_LETTERS: Final = "abcdefghijklmnopqrstuvwxyz"
+_LAYOUT: Final = re.compile(r"layout '[^']*'")
 _INDEX: Final = re.compile(r"\[(\d+)\]")
 
 
@@ -266,12 +268,17 @@ def _says(element: Page, values: Mapping[str, Page]) -> Text:
 def _print_values(console: Console, apdu: Page) -> None:
     by = f", dialect {apdu['dialect']}" if apdu.get("dialect") else ""
     zone = f", time by {apdu['time_origin'].lower().replace('_', ' ')}" if apdu.get("time_origin") else ""
-    _heading(console, f"Values{by}{zone}")
+    layout = _layout_of(apdu["readings"])
+    _heading(console, f"Values{by}{f', {layout}' if layout else ''}{zone}")
     places = {element["path"]: element["offset"] for element in apdu["elements"]}
-    drawn = table("at>", "OBIS", "value>", "unit", "meaning, and what gave it code, scaler and unit")
+    rules = dict.fromkeys(reading["rule"] for reading in apdu["readings"] if reading["rule"])
+    shared = dict(zip(rules, _LETTERS, strict=False)) if 2 * len(rules) <= len(apdu["readings"]) else {}
+    given = "meaning" if shared else "meaning, and what gave it code, scaler and unit"
+    drawn = table("at>", "OBIS", "value>", "unit", *(["by"] if shared else []), given)
     for reading in apdu["readings"]:
         told = Text(meaning_of(reading["obis"]))
-        for words, style in ((reading["rule"], "dim"), (" ".join(reading["quality"]), "yellow")):
+        own = "" if reading["rule"] in shared else reading["rule"].removeprefix(f"{layout}, " if layout else "")
+        for words, style in ((own, "dim"), (" ".join(reading["quality"]), "yellow")):
             if words:
                 told.append(f"{chr(10) if told else ''}{words}", style=style)
         drawn.add_row(
@@ -279,6 +286,15 @@ def _print_values(console: Console, apdu: Page) -> None:
             reading["obis"],
             Text(visible(str(reading["value"] or "-")), style="bold"),
             reading["unit"] or "",
+            *([shared.get(reading["rule"], "")] if shared else []),
             told,
         )
     console.print(drawn)
+    for rule, letter in shared.items():
+        console.print(Text(f"  by {letter}  {rule}", style="dim"))
+
+
+def _layout_of(readings: Sequence[Page]) -> str:
+    """Return the layout by which all values got their codes, where there is one: `layout 'list 1'`."""
+    found = {match[0] if (match := _LAYOUT.match(reading["rule"])) else "" for reading in readings}
+    return found.pop() if len(found) == 1 else ""
