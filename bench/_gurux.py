@@ -35,5 +35,5 @@ def gurux_rate(messages: Sequence[tuple[Meter, bytes]], seconds: float) -> float
         check=True,
     )
     answer = json.loads(told.stdout)
-    assert len(answer["values"]) in (10, 96), "Gurux did not decode the message"
+    assert answer["values"], "Gurux did not decode the message"
     return float(answer["rate"])

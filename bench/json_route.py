@@ -8,12 +8,13 @@ from typing import Any
 from google.protobuf import json_format
 
 from ami.readings.v1 import meter_readings_pb2 as pb
-from ami_normalize.pipeline import normalize
+from ami_normalize.pipeline import Context, normalize
 from ami_schemas import json_form, topics
 from ami_schemas.meanings import reading_type
 from bench._messages import Meter
 from bench._rate import rate
-from bench.normalize import own, serialized
+from bench._traffic import record
+from bench.normalize import ring, serialized
 
 METERS = 1000
 
@@ -43,8 +44,10 @@ def form(octets: bytes) -> bytes:
 
 def pushes(source: random.Random) -> list[bytes]:
     """Return what the pipeline makes of a push of each of many meters."""
-    sealed = [(meter, meter.push()) for meter in (Meter(number, source) for number in range(METERS))]
-    return [value for item in own(sealed) for value in serialized(normalize(item.record, item.context))]
+    meters = [Meter(number, source) for number in range(METERS)]
+    context = Context(keys=ring(set(meters)))
+    records = [record(meter, meter.push(), offset) for offset, meter in enumerate(meters)]
+    return [value for one in records for value in serialized(normalize(one, context))]
 
 
 def profile(source: random.Random) -> bytes:

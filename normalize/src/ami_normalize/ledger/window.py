@@ -88,8 +88,10 @@ def judge(state: bytes | None, counter: int, tag: bytes) -> tuple[bytes, Ruling]
             found = _ahead(state, counter, step, tag)
             if found is not None:
                 return found, ACCEPTED
+        elif _is_again(state, -step, tag):
+            return state, RETRANSMISSION
     if state is None:
-        return Window(counter, 1, [(counter, tag)]).packed(), _accepted(-1, counter)
+        return _first(counter, tag), _accepted(-1, counter)
     window = Window.of(state)
     highest = window.highest
     verdict = window.verdict(counter, tag)
@@ -147,6 +149,24 @@ def _ahead(state: bytes, counter: int, step: int, tag: bytes) -> bytes | None:
             number.to_bytes(length, "little", signed=True),
         )
     )
+
+
+def _is_again(state: bytes, age: int, tag: bytes) -> bool:
+    """Tell whether a counter is certainly a retransmission, where the tags are in the order of the counters."""
+    end = 8 + (state[6] & 0x7F | state[7] << 7)
+    seen = state[end + 3 :]
+    if age >= WINDOW or len(seen) != (state[end + 1] & 0x7F | state[end + 2] << 7):
+        return False
+    number = int.from_bytes(seen, "little", signed=True)
+    if not number >> age & 1:
+        return False
+    at = 8 + _TAG * (number & (1 << age) - 1).bit_count()
+    return at >= end or state[at : at + _TAG] == tag
+
+
+def _first(counter: int, tag: bytes) -> bytes:
+    """Give the window of the first counter of a key."""
+    return b"".join((b"\x0d", counter.to_bytes(4, "little"), _TAGS[_TAG], tag, _SEEN[1], b"\x01"))
 
 
 def _folded(seen: int) -> int:
