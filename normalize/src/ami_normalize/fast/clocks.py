@@ -76,11 +76,13 @@ class Clock:
             pass
         if len(self._series) >= _MOST_SERIES:
             self._series.clear()
-        series = self._series[joined] = self._distance(stamps)
+        series = self._series[joined] = self._distance(stamps, joined)
         return series
 
-    def _distance(self, stamps: Sequence[bytes]) -> tuple[Moment | None, int]:
-        moments = [self.read(stamp) if len(stamp) == _DATE_TIME.size else None for stamp in stamps]
+    def _distance(self, stamps: Sequence[bytes], joined: bytes) -> tuple[Moment | None, int]:
+        if len(joined) != len(stamps) * _DATE_TIME.size or len(stamps) < 2:
+            return None, 0
+        moments: list[Moment | None] = self._usual_moments(joined) or [self.read(stamp) for stamp in stamps]
         first, second = moments[:2]
         if first is None or second is None or second[0] <= first[0]:
             return None, 0
@@ -88,6 +90,27 @@ class Clock:
         begin, kind = first
         expected = zip(range(begin, begin + step * len(moments), step), repeat(kind))
         return (first, step) if all(map(eq, moments, expected)) else (None, 0)
+
+    def _usual_moments(self, joined: bytes) -> list[Moment | None] | None:
+        """Read date-times that all state the same deviation; None where one is unusual."""
+        days = self._days
+        moments: list[Moment | None] = []
+        stated = self._stated
+        for year, month, day, _, hour, minute, second, hundredths, deviation, status in _DATE_TIME.iter_unpack(joined):
+            number = days.get((year, month, day)) or self._day(year, month, day)
+            if (
+                number is None
+                or hour > 23
+                or minute > 59
+                or second > 59
+                or hundredths > 99
+                or (status & _FLAGS and status != _UNSTATED)
+                or not -_MOST_DEVIATION <= deviation <= _MOST_DEVIATION
+            ):
+                return None
+            minutes = (number * 24 + hour) * 60 + minute + (-deviation if self._inverted else deviation)
+            moments.append((minutes * _MINUTE + second * 1_000_000 + hundredths * 10_000, stated))
+        return moments
 
     def text(self, octets: bytes) -> str | None:
         """Return what the clock showed, as `Instant.iso_local` writes it."""

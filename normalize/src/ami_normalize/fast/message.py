@@ -18,6 +18,7 @@ from ami_normalize.pipeline.encode import ORIGINS, block_message, reading_messag
 from ami_normalize.plausibility import Bounds
 from ami_normalize.quality import Quality
 
+_new: Final = tuple.__new__
 _MOST_KINDS: Final = 255
 _SECOND: Final = 1_000_000
 _EARLIEST: Final = plausibility.EARLIEST_US
@@ -72,7 +73,7 @@ def see(plan: Plan, values: Pool, received: int | None, bounds: Bounds) -> Seen:
     if kind >= _MOST_KINDS or (header and header[1] >= _MOST_KINDS):
         raise Unusual
     if not plan.rows:
-        return Seen(number, instant, header or at, reals, fields, ())
+        return _new(Seen, (number, instant, header or at, reals, fields, ()))
     ends = []
     keys: list[object] = [number]
     for rows in plan.rows:

@@ -31,6 +31,7 @@ from ami_schemas import headers
 _MOST_LAYOUTS = 64
 """Of one plan: where values decide more, its messages go by the generic pipeline."""
 _POLL, _PUSH = b"poll", b"push"
+_new: Final = tuple.__new__
 _SEALED = Protection.AUTHENTICATED_ENCRYPTED
 """Enough for every meter."""
 
@@ -95,7 +96,7 @@ class Normalizer:
         if template is None:
             raise Unusual
         asked = self._exchanges.of(told.get(headers.CONTEXT))
-        plans = self._plans.of(template)
+        plans = self._plans.of(template, values)
         key = plans.key(opened.title, asked, values)
         plan = plans.find(key) or plans.learn(key, record, opened, values, registered=False)
         identities = plan.identities if type(plan) is Plan else []
@@ -113,7 +114,7 @@ class Normalizer:
         if who.refused:
             return who.refused
         seen = see(plan, values, received, who.bounds)
-        message = _Message(record, opened, values, received, who, plan)
+        message = _new(_Message, (record, opened, values, received, who, plan))
         layout = plan.layouts.get(seen.key)
         if layout is None:
             if seen.key in plan.layouts:
@@ -125,7 +126,7 @@ class Normalizer:
                 self._ruling = ruling = rule(proof)
                 if ruling is not ACCEPTED and ruling is not RETRANSMISSION:
                     raise Unusual
-        return (ReadingsOutcome(who.meter_id, (self._write(message, seen, layout),)),)
+        return (_new(ReadingsOutcome, (who.meter_id, (self._write(message, seen, layout),))),)
 
     def _write(self, message: _Message, seen: Seen, layout: Layout) -> bytes:
         """Return the serialized MeterReadings."""

@@ -13,7 +13,7 @@ from ami_normalize.fast.exchanges import Asked
 from ami_normalize.fast.layout import Pool
 from ami_normalize.fast.opened import Opened
 from ami_normalize.fast.plan import Plan, Shared
-from ami_normalize.fast.signs import STRINGS, UNSAFE, Signs
+from ami_normalize.fast.signs import DATE_TIME, STRINGS, UNSAFE, Signs
 from ami_normalize.fast.slots import places
 from ami_normalize.fast.texts import TextKind, Texts
 from ami_normalize.fast.unusual import Unusual
@@ -54,8 +54,9 @@ class Plans:
 
     def __init__(self, context: Context) -> None:
         self._in_force(context)
-        self.signs = Signs(context.dialects)
-        self._clocks: dict[tuple[str, bool, bool], Clock] = {}
+        usual = (context.default_zone, False, False)
+        self._clocks = {usual: Clock(context.default_zone, configured=False, inverted=False)}
+        self.signs = Signs(context.dialects, self._clocks[usual])
         self._texts: dict[tuple[TextKind, int], Texts] = {}
 
     def renewed(self, context: Context) -> Plans:
@@ -68,11 +69,11 @@ class Plans:
         self.unregistered = replace(context, registry=NO_METERS)
         """The context as if no meter were registered."""
 
-    def of(self, template: Template) -> TemplatePlans:
-        """Return the plans of a template."""
+    def of(self, template: Template, values: Pool) -> TemplatePlans:
+        """Return the plans of a template; `values` are those of any message of it."""
         plans = template.plan
         if plans is None or plans.owner is not self:
-            plans = template.plan = TemplatePlans(self, template)
+            plans = template.plan = TemplatePlans(self, template, values)
         found: TemplatePlans = plans
         return found
 
@@ -97,18 +98,23 @@ class Plans:
 class TemplatePlans:
     """The plans of one template, by what of a message decides its interpretation."""
 
-    def __init__(self, owner: Plans, template: Template) -> None:
+    def __init__(self, owner: Plans, template: Template, values: Pool) -> None:
+        """Hold no plan yet; `values` are those of any message of the template."""
         self.owner = owner
         self.template = template
         self._found: dict[object, Found] = {}
-        slots = [
-            (run.start + row * len(run.fields) + position, field.tag)
-            for run in template.runs
-            for row in range(run.rows)
-            for position, field in enumerate(run.fields)
-            if field.tag in STRINGS
-        ]
-        self._strings = tuple((slot, tag) for slot, tag in slots if tag is not None)
+        strings: list[tuple[int, int]] = []
+        columns: list[tuple[slice, int]] = []
+        for run in template.runs:
+            for position, field in enumerate(run.fields):
+                if field.tag not in STRINGS:
+                    continue
+                if run.rows > 1 and len(values[run.start + position]) == DATE_TIME:
+                    columns.append((run.column(position), field.tag))
+                else:
+                    width = len(run.fields)
+                    strings += [(run.start + row * width + position, field.tag) for row in range(run.rows)]
+        self._strings, self._columns = tuple(strings), tuple(columns)
         self._sign = owner.signs.of
         self.values = sum(len(run.fields) * run.rows for run in template.runs)
         """How many values the template reads."""
@@ -116,10 +122,13 @@ class TemplatePlans:
     def key(self, title: bytes | None, asked: Asked, values: Pool) -> Key:
         """Return what of a message decides its interpretation, but for what is registered of its meter."""
         titled = self.owner.signs.of_title(title) if title else None
-        if not self._strings:
+        if not self._strings and not self._columns:
             return titled, asked.key
         sign = self._sign
-        return (titled, asked.key, *[sign(tag, values[slot]) for slot, tag in self._strings])
+        signs: list[object] = [sign(tag, values[slot]) for slot, tag in self._strings]
+        if self._columns:
+            signs += [self.owner.signs.of_column(tag, values[column]) for column, tag in self._columns]
+        return (titled, asked.key, *signs)
 
     def find(self, key: Key) -> Found | None:
         """Return the plan of a key, None where none was made yet."""

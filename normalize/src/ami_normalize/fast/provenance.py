@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from typing import Final
+from typing import Final, NamedTuple
 
 from ami.readings.v1 import meter_readings_pb2 as pb
 from ami_dlms.security import Protection
@@ -12,9 +12,17 @@ from ami_normalize.fast.opened import Opened
 from ami_normalize.pipeline import Context, RawRecord
 from ami_normalize.pipeline.encode import PROTECTIONS
 
-_OFFSET: Final = struct.Struct("<sQ")
+_PLACE: Final = struct.Struct("<sQ2s32s")
 _KEY_VERSION: Final = b"\x3a"
 _MOST_KEPT: Final = 4096
+
+
+class _Frame(NamedTuple):
+    """The constant parts, in order."""
+
+    head: bytes
+    middle: bytes
+    tail: bytes
 
 
 class Provenance:
@@ -26,40 +34,27 @@ class Provenance:
             decoder=context.decoder_version, mapping=context.mapping_hash
         ).SerializeToString()
         self._revision = pb.MeterReadings(revision=context.revision).SerializeToString()
-        self._places: dict[tuple[str, int], bytes] = {}
-        self._ends: dict[tuple[Protection, str], bytes] = {}
+        self._frames: dict[tuple[str, int, bool, int, Protection, str], _Frame] = {}
 
     def write(self, out: list[bytes], record: RawRecord, digest: bytes, opened: Opened, dialect: str) -> None:
         """Append the fields; `digest` is the SHA-256 of the record's value."""
-        key_version, protection = opened.key_version, opened.protection
-        place = self._places.get((record.topic, record.partition)) or self._place(record)
-        end = self._ends.get((protection, dialect)) or self._end(protection, dialect)
-        offset = _OFFSET.pack(wire.OFFSET, record.offset) if record.offset else b""
-        version = wire.field(_KEY_VERSION, key_version.encode()) if key_version else b""
-        size = len(place) + len(offset) + 34 + len(self._versions) + len(version) + len(end)
-        out += (
-            wire.PROVENANCE,
-            bytes((size & 0x7F | 0x80, size >> 7)) if 0x7F < size < 0x4000 else wire.varint(size),
-            place,
-            offset,
-            wire.DIGEST,
-            digest,
-            self._versions,
-            version,
-            end,
-            self._revision,
-        )
+        offset, version, protection = record.offset, opened.key_version, opened.protection
+        kind = (record.topic, record.partition, offset > 0, len(version), protection, dialect)
+        frame = self._frames.get(kind) or self._frame(kind)
+        head, middle, tail = frame
+        if offset > 0:
+            out += (head, _PLACE.pack(wire.OFFSET, offset, wire.DIGEST, digest), middle, version.encode(), tail)
+        else:
+            out += (head, wire.DIGEST, digest, middle, version.encode(), tail)
 
-    def _place(self, record: RawRecord) -> bytes:
-        if len(self._places) >= _MOST_KEPT:
-            self._places.clear()
-        octets = pb.Provenance(topic=record.topic, partition=record.partition).SerializeToString()
-        self._places[record.topic, record.partition] = octets
-        return octets
-
-    def _end(self, protection: Protection, dialect: str) -> bytes:
-        if len(self._ends) >= _MOST_KEPT:
-            self._ends.clear()
-        octets = pb.Provenance(protection=PROTECTIONS[protection], dialect=dialect).SerializeToString()
-        self._ends[protection, dialect] = octets
-        return octets
+    def _frame(self, kind: tuple[str, int, bool, int, Protection, str]) -> _Frame:
+        """Return what stands around the offset, the digest and the key version."""
+        topic, partition, has_offset, version, protection, dialect = kind
+        place = pb.Provenance(topic=topic, partition=partition).SerializeToString()
+        middle = self._versions + (_KEY_VERSION + wire.varint(version) if version else b"")
+        end = pb.Provenance(protection=PROTECTIONS[protection], dialect=dialect).SerializeToString()
+        size = len(place) + (9 if has_offset else 0) + 34 + len(middle) + version + len(end)
+        if len(self._frames) >= _MOST_KEPT:
+            self._frames.clear()
+        frame = self._frames[kind] = _Frame(wire.PROVENANCE + wire.varint(size) + place, middle, end + self._revision)
+        return frame

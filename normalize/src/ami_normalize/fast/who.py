@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from typing import Any, Final, NamedTuple
 
+from ami.readings.v1 import meter_readings_pb2 as pb
 from ami_dlms.axdr import Data
 from ami_normalize.fast import wire
 from ami_normalize.fast.plan import Identity
-from ami_normalize.meter import MeterFacts
+from ami_normalize.meter import MeterFacts, title_name
 from ami_normalize.model import Statement
 from ami_normalize.pipeline import Context, Outcomes, RawRecord, Refused
 from ami_normalize.pipeline.decrypt import Plain
-from ami_normalize.pipeline.encode import meter_message
+from ami_normalize.pipeline.encode import meter_message, meter_of
 from ami_normalize.pipeline.identify import identify, registered
 from ami_normalize.pipeline.interpret import Understood
 from ami_normalize.plausibility import NO_BOUNDS, Bounds, bounds
 from ami_normalize.shapes import objects
+from ami_schemas import headers
 
 _MOST_KEPT: Final = 65_536
 _METER: Final = b"\x0a"
@@ -59,21 +61,29 @@ class Whose:
 
     def _find(self, title: bytes | None, record: RawRecord, identities: list[Identity], values: Any) -> Who:
         context = self._context
+        registry = context.registry
+        name, serial = _stated(identities, values) if identities else ("", "")
+        facts = registry.by_title(title) if title and len(registry) else None
+        if title and (facts or not len(registry)) and headers.CONTEXT not in record.headers:
+            return _known(meter_of(facts.meter_id if facts else title_name(title), name, title), facts)
         identified = identify(record, context)
-        name, serial = _stated(identities, values)
         facts = registered(identified, title, *_claimed(identities, values), context)
         statement = Statement(logical_device_name=name, serial=serial)
         try:
             meter = meter_message(Understood(Plain(b"", title), statement, facts), identified, context)
         except Refused as refused:
             return Who("", b"", facts, None, NO_BOUNDS, (refused.outcome(),))
-        return Who(
-            meter.id,
-            wire.field(_METER, meter.SerializeToString()),
-            facts,
-            _kind(facts) if facts else None,
-            bounds(facts.limits) if facts else NO_BOUNDS,
-        )
+        return _known(meter, facts)
+
+
+def _known(meter: pb.Meter, facts: MeterFacts | None) -> Who:
+    return Who(
+        meter.id,
+        wire.field(_METER, meter.SerializeToString()),
+        facts,
+        _kind(facts) if facts else None,
+        bounds(facts.limits) if facts else NO_BOUNDS,
+    )
 
 
 def _kind(facts: MeterFacts) -> object:

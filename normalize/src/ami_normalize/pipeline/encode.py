@@ -87,12 +87,12 @@ def meter_message(part: Understood, origin: Identified, context: Context) -> pb.
     name = statement.logical_device_name
     if not name and origin.exchange:
         name = origin.exchange.logical_device_name.decode("latin-1")
-    return pb.Meter(
-        id=meter_id(origin, title, statement, part.meter, context),
-        logical_device_name=name,
-        manufacturer=_manufacturer(title, name),
-        system_title=title,
-    )
+    return meter_of(meter_id(origin, title, statement, part.meter, context), name, title)
+
+
+def meter_of(identity: str, name: str, title: bytes) -> pb.Meter:
+    """Write a meter: its id, its logical device name and its system title, where known."""
+    return pb.Meter(id=identity, logical_device_name=name, manufacturer=_manufacturer(title, name), system_title=title)
 
 
 def _manufacturer(title: bytes, name: str) -> str:

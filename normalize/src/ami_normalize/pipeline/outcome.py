@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from ami_dlms.errors import DlmsError
 from ami_schemas.reasons import Reason
@@ -16,16 +16,14 @@ MOST_MESSAGE = 256
 _REASONS = {reason.value: reason for reason in Reason}
 
 
-@dataclass(frozen=True, slots=True)
-class ReadingsOutcome:
+class ReadingsOutcome(NamedTuple):
     """Readings and intervals: serialized `ami.readings.v1.MeterReadings`."""
 
     meter_id: str
     messages: tuple[bytes, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class EventsOutcome:
+class EventsOutcome(NamedTuple):
     """Events: serialized `ami.events.v1.MeterEvents`."""
 
     meter_id: str
