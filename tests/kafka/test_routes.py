@@ -133,3 +133,20 @@ def test_a_route_added_while_running_waits_for_its_topic(bootstrap, normalizer, 
     assert found(bootstrap, "mdms.added.v1") == [(b"meter-5", 5, "ami.raw.v1/5/1")]
     assert found(bootstrap, "mdms.all.v1") == found(bootstrap, names.READINGS)
     assert not ended
+
+
+def test_a_topic_that_goes_ends_the_normalizer_with_a_sentence(bootstrap, normalizer, wait_until):
+    _, ended = normalizer()
+    before = len(read_all(bootstrap, names.READINGS))
+    send(bootstrap, (6, b"meter-6", FRAMED))
+    wait_until(lambda: len(read_all(bootstrap, names.READINGS)) == before + 1, 60)
+    admin = clients.admin(bootstrap)
+    admin.delete_topics(["mdms.added.v1"])["mdms.added.v1"].result()
+    wait_until(lambda: "mdms.added.v1" not in admin.list_topics(timeout=10).topics, 60)
+    send(bootstrap, (6, b"meter-6", FRAMED))
+    wait_until(lambda: ended, 100)
+
+    (error,) = ended
+    assert isinstance(error, TopicMissing)
+    assert "mdms.added.v1" in str(error)
+    assert len(read_all(bootstrap, names.READINGS)) == before + 1

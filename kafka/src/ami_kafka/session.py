@@ -13,7 +13,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from ami_kafka import clients
 from ami_kafka.assignment import Assignment, WentBack, following
 from ami_kafka.check import check
-from ami_kafka.errors import InstanceReplaced, NotAuthorized
+from ami_kafka.errors import InstanceReplaced, KafkaUnavailable, NotAuthorized
 from ami_kafka.events import EventKind, LoopEvent
 from ami_kafka.oversize import fit
 from ami_kafka.processor import ProcessorHeld, cause_of
@@ -178,6 +178,8 @@ class Session:
             processor.aborted()
             for topic, length in aborted.too_large.items():
                 self._limits[topic] = min(self._limit(topic), length)
+            if not aborted.too_large:
+                self._see_topics()
             self._again(
                 batch, EventKind.ABORTED, f"the batch comes again: {aborted}", step=aborted.step, error=aborted.reason
             )
@@ -275,9 +277,15 @@ class Session:
                 "give each process an --instance-id of its own, or none",
             )
         if verdict is Verdict.MISSING:
-            check(settings.bootstrap, topics=[settings.source, settings.ledger, *settings.targets()])
+            self._see_topics()
         if verdict is Verdict.VANISHED:
             self._starts.must_exist(self._assignment.committed)
+
+    def _see_topics(self) -> None:
+        """Raise `TopicMissing` where a topic is gone: the client calls it a timeout for its first half minute."""
+        settings = self._settings
+        with contextlib.suppress(KafkaUnavailable):
+            check(settings.bootstrap, topics=[settings.source, settings.ledger, *settings.targets()])
 
     def _on_client_error(self, error: KafkaError) -> None:
         """Hear what a client says about its connections; faults that matter come as errors of the calls as well."""
