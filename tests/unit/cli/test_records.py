@@ -10,6 +10,7 @@ from ami.events.v1 import meter_events_pb2 as events_pb
 from ami.ledger.v1 import progress_pb2 as ledger_pb
 from ami.readings.v1 import meter_readings_pb2 as pb
 from ami_cli.view.records import SHORT, Record, as_json, lines
+from ami_schemas import json_form
 
 pytestmark = pytest.mark.unit
 
@@ -32,6 +33,28 @@ def test_readings_show_a_line_a_value():
     assert len(shown(made).splitlines()) == 2
     assert "1234.5" in shown(made)
     assert [reading["value"] for reading in as_json(made)["readings"]] == ["1234.5", "230.1"]
+
+
+@pytest.mark.parametrize("frame", [b"", b"\0\0\0\0\7"])
+@pytest.mark.parametrize("form", ["protobuf", "json"])
+def test_what_a_route_writes_shows_as_readings_whatever_its_form(form, frame):
+    message = pb.MeterReadings(meter=pb.Meter(id="meter-1"))
+    message.readings.add(obis="1.0.1.8.0.255", mantissa=12345, scale=-1, unit=30)
+    index = b"\0" if frame and form == "protobuf" else b""
+    value = message.SerializeToString() if form == "protobuf" else json_form.text(message).encode()
+    made = Record("mdms.billing.v1", 3, 7, 0, b"meter-1", frame + index + value, {"__value_schema_id": b"\1\xff"})
+
+    assert "1234.5" in shown(made)
+    assert [reading["value"] for reading in as_json(made)["readings"]] == ["1234.5"]
+    assert as_json(made)["headers"]["__value_schema_id"] == "01ff"
+
+
+def test_an_instant_that_no_calendar_has_ends_no_tail():
+    message = pb.MeterReadings(readings=[pb.Reading(obis="1.0.1.8.0.255", measured_at_us=(1 << 63) - 1)])
+    made = record("readings", message.SerializeToString())
+
+    assert "B" in shown(made)
+    assert "hex" in as_json(made)
 
 
 def test_raw_shows_how_it_came_and_its_bytes():
@@ -74,6 +97,14 @@ def test_the_ledger_shows_progress():
 
     assert "next offset 42" in shown(made)
     assert as_json(made)["next_offset"] == 42
+
+
+@given(value=st.binary(max_size=64) | st.text('{}[]"readings:0,').map(str.encode))
+def test_any_bytes_of_a_route_are_shown_somehow(value):
+    made = Record("mdms.billing.v1", 3, 7, 0, b"m", value, {})
+
+    list(lines(made))
+    json.dumps(as_json(made))
 
 
 @pytest.mark.parametrize("topic", SHORT)

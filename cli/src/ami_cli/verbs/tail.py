@@ -13,7 +13,8 @@ from ami_cli.options import Bootstrap, Json, bootstrap_servers
 
 def tail(
     topic: Annotated[
-        str, typer.Argument(help="raw, readings, events, dlq, parked, ledger, or the full name of any topic.")
+        str,
+        typer.Argument(help="raw, readings, events, dlq, parked, ledger, or the full name of a topic (mdms.….v1)."),
     ],
     *,
     start: Annotated[Literal["beginning", "end"], typer.Option("--from", help="Where to begin.")] = "end",

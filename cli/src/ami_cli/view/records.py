@@ -14,9 +14,9 @@ from rich.text import Text
 
 from ami.events.v1 import meter_events_pb2 as events_pb
 from ami.ledger.v1 import progress_pb2 as ledger_pb
-from ami.readings.v1 import meter_readings_pb2 as pb
 from ami_cli.console import visible
 from ami_cli.view.readings import from_us, instant, protection_name, rows
+from ami_cli.view.routed import message_of
 from ami_schemas import headers as names
 from ami_schemas import topics
 
@@ -31,6 +31,8 @@ SHORT: Final = {
 """Topic by the short name a person types."""
 
 _HEX_SHOWN: Final = 24
+_UNREADABLE: Final = (DecodeError, OverflowError)
+_BINARY: Final = frozenset({names.CONTEXT, "__value_schema_id"})
 
 
 class Record(NamedTuple):
@@ -74,10 +76,10 @@ class Record(NamedTuple):
 
 def lines(record: Record) -> Iterator[Text]:
     """Yield the lines a person sees: one a record, one a value for readings."""
-    shape = _LINES.get(record.topic, _other)
+    shape = _LINES.get(_form(record.topic), _other)
     try:
         yield from shape(record)
-    except DecodeError:
+    except _UNREADABLE:
         yield from _other(record)
 
 
@@ -91,17 +93,22 @@ def as_json(record: Record) -> dict[str, Any]:
         "key": record.key_text,
         "headers": {name: _header(name, value) for name, value in record.headers.items()},
     }
-    decode = _JSON.get(record.topic)
+    decode = _JSON.get(_form(record.topic))
     try:
         if decode is not None and record.value is not None:
             return made | decode(record)
-    except DecodeError:
+    except _UNREADABLE:
         pass
     return made | {"hex": None if record.value is None else record.value.hex()}
 
 
+def _form(topic: str) -> str:
+    """Return the topic whose records look the same: what routes write is readings."""
+    return topics.READINGS if topic.startswith(topics.ROUTES) else topic
+
+
 def _header(name: str, value: bytes) -> str:
-    return value.hex() if name == names.CONTEXT else value.decode("utf-8", "replace")
+    return value.hex() if name in _BINARY else value.decode("utf-8", "replace")
 
 
 def _line(*parts: tuple[str, int, str]) -> Text:
@@ -116,7 +123,7 @@ def _line(*parts: tuple[str, int, str]) -> Text:
 
 
 def _readings(record: Record) -> Iterator[Text]:
-    message = pb.MeterReadings.FromString(record.value or b"")
+    message = message_of(record.value or b"")
     for row in rows(message):
         yield _line(
             (row.at.strftime("%Y-%m-%d %H:%M:%SZ"), 20, "dim"),
@@ -197,7 +204,7 @@ def _hex(value: bytes | None) -> str:
 
 
 def _readings_json(record: Record) -> dict[str, Any]:
-    message = pb.MeterReadings.FromString(record.value or b"")
+    message = message_of(record.value or b"")
     provenance = message.provenance
     return {
         "meter": message.meter.id,
