@@ -9,6 +9,7 @@ from ami_normalize.numbers import Exact
 from ami_normalize.pipeline import Context, Parked, RawRecord, ReadingsOutcome, Rejected, normalize
 from ami_normalize.quality import Quality
 from ami_normalize.shapes import telegram
+from ami_schemas.reasons import Reason
 
 pytestmark = pytest.mark.unit
 
@@ -78,3 +79,9 @@ def test_a_telegram_in_a_notification_is_one(tag, wrap, octets, kind):
         outcomes = normalize(record, Context())
         assert fast.normalize(record) == outcomes
     assert type(outcomes[0]) is kind
+    assert getattr(outcomes[0], "reason", None) in {None, Reason.P1_MALFORMED, Reason.MAPPING_MISSING}
+
+
+@pytest.mark.parametrize("octets", [b"/!", b"/x!", b"/x\r\n!", b"/x\r\n\r\n!\r\n"])
+def test_a_telegram_without_lines_says_nothing(octets):
+    assert telegram.read(octets).readings == ()

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from datetime import datetime
+from itertools import pairwise
 from typing import NamedTuple
 
 from ami_dlms.axdr import Data, Tag
@@ -94,7 +95,7 @@ def read(octets: bytes) -> Telegram | None:
     time: Instant | None = None
     skipped = 0
     texts = [text for line in lines[1:] if (text := line.strip())]
-    for line, following in zip(texts, [*texts[1:], ""], strict=True):
+    for line, following in pairwise([*texts, ""]):
         found = _LINE.fullmatch(line)
         if found is None:
             continue
