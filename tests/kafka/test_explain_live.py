@@ -143,7 +143,7 @@ def test_the_last_value_of_a_meter_is_explained_by_the_mapping_that_made_it(page
     said = capsys.readouterr().out
     assert max(map(len, said.splitlines())) <= 100
     assert "06 00 00 04 d2" in said
-    assert "Explained by the mapping that made it" in said
+    assert "All below is by the mapping that made it." in said
 
 
 def test_a_mapping_of_ones_own_shows_what_would_be_otherwise(page, tmp_path):

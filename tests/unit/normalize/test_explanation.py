@@ -141,3 +141,12 @@ def test_damaged_messages_are_explained_too(corpus, context):
             message = {**vector, "hex": hexadecimal}
             page = explain(message, context)
             assert page["outcome"] == decode_line(message, context)["outcome"], vector["id"]
+
+
+def test_a_frame_that_is_cut_off_says_how_much_is_missing(context):
+    framed = wrapper.encode(POWER, 1, 16)
+    page = explain({"id": "x", "hex": (framed + framed[:-4]).hex(), "transport": "wrapper"}, context)
+    whole, cut = page["frame"]["frames"]
+    assert (whole["kind"], whole["length"]) == ("wrapper", len(framed))
+    assert (cut["offset"], cut["length"]) == (len(framed), len(framed) - 4)
+    assert cut["kind"] == "wrapper, cut off: 4 octets or more are missing"

@@ -78,14 +78,14 @@ def test_another_outcome_decoder_and_other_bytes_are_named(context):
     now = Context(decoder_version="9")
     found = " | ".join(told(value + value, before, now))
     assert "these are not the bytes it was made from" in found
-    assert f"decoder {context.decoder_version} made it, 9 explains it here" in found
-    assert "it ended as readings; by itself, with what is in force here, it is parked MAPPING_MISSING" in found
+    assert f"decoder {context.decoder_version} made it, this is 9" in found
+    assert "it ended as readings; by itself, with what is in force here, it ends as parked MAPPING_MISSING" in found
 
 
 def test_what_the_ledger_refused_is_readings_by_itself(context):
     before = {"outcome": "rejected", "reason": "COUNTER_REUSED", "decoder": context.decoder_version}
     (sentence,) = told(wrapper.encode(PAIR, 1, 16), before, context)
-    assert sentence == "it ended as rejected COUNTER_REUSED; by itself, with what is in force here, it is readings"
+    assert sentence == "it ended as rejected COUNTER_REUSED; by itself, with what is in force here, it ends as readings"
 
 
 def test_dead_letters_and_parked_records_say_why(context):

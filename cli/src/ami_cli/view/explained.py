@@ -45,7 +45,8 @@ def print_explained(console: Console, page: Page, *, everything: bool = False) -
 
 
 def _outcome(page: Page) -> Text:
-    told = Text(f"{visible(str(page['id']))}  ", style="dim")
+    told = Text()
+    told.append(f"{visible(str(page['id']))}  ", style="dim")
     told.append(page["outcome"], style=f"bold {_STYLES.get(page['outcome'], '')}")
     if page["reason"]:
         told.append(f"  {page['reason']}", style="bold")
@@ -83,15 +84,16 @@ def _print_record(console: Console, page: Page) -> None:
         drawn.add_row("became", _became(made))
         drawn.add_row("made by", Text(_made_by(made)))
     console.print(drawn)
-    if page.get("in_force"):
-        console.print(f"Explained by the mapping that made it, {page['mapping']}; in force here is {page['in_force']}.")
     for sentence in page.get("differences", ()):
         console.print(Text(f"now otherwise: {sentence}", style="yellow"))
+    if page.get("in_force"):
+        console.print("All below is by the mapping that made it.")
 
 
 def _became(made: Page) -> Text:
-    told = Text(made["outcome"], style=f"bold {_STYLES.get(made['outcome'], '')}")
-    told.append(f"  {made['record']}", style="")
+    told = Text()
+    told.append(made["outcome"], style=f"bold {_STYLES.get(made['outcome'], '')}")
+    told.append(f"  {made['record']}")
     for name in ("reason", "message"):
         if made.get(name):
             told.append(f"  {visible(made[name])}", style="bold" if name == "reason" else "")

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from ami_dlms.framing import Framing, hdlc, mbus, p1, wrapper
 from ami_dlms.framing.hdlc import HdlcFound
-from ami_dlms.framing.scan import Found
+from ami_dlms.framing.scan import Found, Scan, Wait
 
 _KINDS: Final = {
     0: "I", hdlc.UI: "UI", hdlc.SNRM: "SNRM", hdlc.UA: "UA", hdlc.DISC: "DISC", hdlc.DM: "DM", hdlc.FRMR: "FRMR",
@@ -19,7 +19,7 @@ def frames(octets: bytes, carrier: Framing) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     at = 0
     while at < len(octets):
-        frame = _frame(octets, at, carrier)
+        frame = _frame(octets, at, carrier, due=not found or found[-1]["kind"] != "noise")
         if frame is None:
             if found and found[-1]["kind"] == "noise":
                 found[-1]["length"] += 1
@@ -32,11 +32,13 @@ def frames(octets: bytes, carrier: Framing) -> list[dict[str, Any]]:
     return found
 
 
-def _frame(octets: bytes, at: int, carrier: Framing) -> dict[str, Any] | None:
+def _frame(octets: bytes, at: int, carrier: Framing, *, due: bool) -> dict[str, Any] | None:
+    """Read a frame, whole or cut off; None where none begins. `due`: one is expected here, nothing disturbed before."""
+    found: Scan
     if carrier is Framing.HDLC:
-        return _hdlc(octets, at)
+        return _hdlc(octets, at, due=due)
     if carrier is Framing.WRAPPER:
-        found = wrapper.scan(octets, at, trusted=True)
+        found = wrapper.scan(octets, at, trusted=due)
     elif carrier is Framing.MBUS:
         found = mbus.scan(octets, at)
     elif carrier is Framing.P1:
@@ -47,7 +49,7 @@ def _frame(octets: bytes, at: int, carrier: Framing) -> dict[str, Any] | None:
     else:
         return {"length": len(octets) - at, "kind": "no framing"}
     if not isinstance(found, Found):
-        return None
+        return _cut_off(found, octets, at, carrier, due=due)
     return {
         "length": found.end - at,
         "kind": carrier.value,
@@ -58,12 +60,20 @@ def _frame(octets: bytes, at: int, carrier: Framing) -> dict[str, Any] | None:
     }
 
 
-def _hdlc(octets: bytes, at: int) -> dict[str, Any] | None:
+def _cut_off(found: Scan | HdlcFound, octets: bytes, at: int, carrier: Framing, *, due: bool) -> dict[str, Any] | None:
+    """Tell of a frame that says it is longer than what is there; None for what is none."""
+    if not isinstance(found, Wait) or not due:
+        return None
+    missing = found.need - len(octets)
+    return {"length": len(octets) - at, "kind": f"{carrier.value}, cut off: {missing} octets or more are missing"}
+
+
+def _hdlc(octets: bytes, at: int, *, due: bool) -> dict[str, Any] | None:
     if octets[at] != hdlc.FLAG:
         return None
     found = hdlc.scan_frame(octets, at)
     if not isinstance(found, HdlcFound):
-        return None
+        return _cut_off(found, octets, at, Framing.HDLC, due=due and len(octets) - at > 1)
     frame = found.frame
     return {
         "length": found.end - at,

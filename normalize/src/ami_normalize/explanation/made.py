@@ -110,15 +110,15 @@ def differences(page: Page, before: Page, record: RawRecord) -> Iterator[str]:
     if before.get("sha256") and before["sha256"] != hashlib.sha256(record.value).hexdigest():
         yield "these are not the bytes it was made from: another record stands at this place now"
     if before.get("mapping") and before["mapping"] != page["mapping"]:
-        yield f"mapping {before['mapping']} made it, {page['mapping']} explains it here"
+        yield f"mapping {before['mapping']} made it, {page['mapping']} is in force here"
     if before.get("decoder") and before["decoder"] != page["decoder"]:
-        yield f"decoder {before['decoder']} made it, {page['decoder']} explains it here"
+        yield f"decoder {before['decoder']} made it, this is {page['decoder']}"
     versions = {layer["key_version"] for apdu in page["apdus"] for layer in apdu["security"]} - {None}
     if before.get("key_version") and before["key_version"] not in versions:
         yield f"key version {before['key_version']} opened it, {', '.join(sorted(versions)) or 'none'} here"
     if (before["outcome"], before.get("reason")) != (page["outcome"], page["reason"]):
         then, now = (" ".join(filter(None, (one["outcome"], one.get("reason")))) for one in (before, page))
-        yield f"it ended as {then}; by itself, with what is in force here, it is {now}"
+        yield f"it ended as {then}; by itself, with what is in force here, it ends as {now}"
     if before["outcome"] == page["outcome"] == "readings":
         yield from _changed(page, before)
 
