@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -56,16 +57,13 @@ class Proposal:
     places: tuple[Place, ...]
     """Empty where the body is no list: no mapping can explain it."""
     deviation_inverted: bool
+    name: str
+    """Of the dialect."""
 
     @property
     def fingerprint(self) -> str:
         """The fingerprint most of its messages have."""
         return self.table.fingerprints[0]
-
-    @property
-    def name(self) -> str:
-        """The name of the dialect."""
-        return "-".join(filter(None, ("learned", self.table.maker.lower(), self.fingerprint)))
 
     def explains(self, sure: float = SURE) -> int:
         """Return how many columns get an OBIS code."""
@@ -102,10 +100,16 @@ class Proposal:
 
 def learn(found: Iterable[Sample]) -> list[Proposal]:
     """Return what is learnt of messages that no mapping explains, the layout with most messages first."""
-    return [_proposal(table) for table in tables(list(found))]
+    names: Counter[str] = Counter()
+    proposals = []
+    for table in tables(list(found)):
+        name = "-".join(filter(None, ("learned", table.maker.lower(), table.fingerprints[0])))
+        names[name] += 1
+        proposals.append(_proposal(table, f"{name}-{names[name]}" if names[name] > 1 else name))
+    return proposals
 
 
-def _proposal(table: Table) -> Proposal:
+def _proposal(table: Table, name: str) -> Proposal:
     told: dict[int, Finding] = {**dict(words(table)), **Numbers(table.columns).found}
     return Proposal(
         table,
@@ -120,6 +124,7 @@ def _proposal(table: Table) -> Proposal:
             for column in table.columns
         ),
         _inverted(table),
+        name,
     )
 
 

@@ -202,6 +202,10 @@ def _table(members: Sequence[Sample]) -> Table:
         by_meter[name].append(sample)
     width = len(members[0].items or ())
     kinds = [_kind([(sample.items or ())[index] for sample in members]) for index in range(width)]
+    kinds = [
+        "any" if kind == "scaler-unit" and before != "number" else kind
+        for before, kind in zip(["", *kinds], kinds, strict=False)
+    ]
     clock = _clock_of(kinds, members)
     for rows in by_meter.values():
         rows.sort(key=lambda sample: _seconds(sample, clock) or 0.0)

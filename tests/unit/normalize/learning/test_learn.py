@@ -5,15 +5,20 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from support.households import Number, Text, date_time, records, states
 from support.layouts import ALPINE, CURRENTS, ENERGIES, NORDIC, ONE_PHASE, POWERS, TARIFFS, VOLTAGES
+from support.mutations import damaged
 
-from ami_dlms.axdr import NULL, Data, Tag
+from ami_dlms.apdu import DataNotification
+from ami_dlms.axdr import NULL, Data, Tag, structure
 from ami_normalize.dialects import Dialects
 from ami_normalize.learning.proposal import SURE, as_mapping, learn
 from ami_normalize.learning.samples import samples
 from ami_normalize.mapping.check import check
-from ami_normalize.pipeline import Context, Parked, ReadingsOutcome, normalize, understand
+from ami_normalize.offline import to_record, with_keys
+from ami_normalize.pipeline import Context, Parked, RawRecord, ReadingsOutcome, normalize, understand
 
 pytestmark = pytest.mark.unit
 
@@ -218,3 +223,44 @@ def test_an_empty_string_in_the_place_of_a_number_is_a_null():
     ]
     _, proposal = learnt(layout, fleet(), "ABC", header=date_time)
     assert said(proposal) == due(layout)
+
+
+def test_damaged_and_odd_messages_teach_nothing_and_break_nothing(corpus):
+    found = []
+    for message in damaged(corpus, 3_000, seed=9):
+        own = with_keys(message["keys"], Context(lenient=True))
+        found += samples([to_record(message)], own)
+    assert len(found) > 100
+    proposals = learn(found)
+    assert sum(len(proposal.table.samples) for proposal in proposals) == len(found)
+    assert check(json.dumps(as_mapping(proposals, 0.0)).encode()).problems == ()
+
+
+ODD = st.one_of(
+    st.just(NULL),
+    st.sampled_from([float("nan"), float("inf"), -0.0, 3.4e38]).map(lambda value: Data(Tag.FLOAT64, value)),
+    st.integers(-(1 << 63), (1 << 63) - 1).map(lambda value: Data(Tag.INT64, value)),
+    st.integers(0, (1 << 64) - 1).map(lambda value: Data(Tag.UINT64, value)),
+    st.binary(max_size=13).map(lambda value: Data(Tag.OCTET_STRING, value)),
+    st.sampled_from(["", "A", "\x1b[2J", "äöü"]).map(lambda value: Data(Tag.VISIBLE_STRING, value)),
+    st.booleans().map(lambda value: Data(Tag.BOOLEAN, value)),
+    st.integers(0, 255).map(lambda value: Data(Tag.ENUM, value)),
+)
+
+
+@settings(max_examples=60)
+@given(st.lists(st.lists(ODD, min_size=3, max_size=3), min_size=1, max_size=24), st.booleans())
+def test_values_of_any_kind_end_in_a_proposal(rows, timed):
+    raw = [
+        RawRecord(
+            "t", 0, number, b"m-%d" % (number % 3),
+            DataNotification(1, b"", structure(*row)).to_bytes(),
+            {"ami-framing": b"none", "ami-exchange": b"push"}, 1_780_000_000_000 + 900_000 * number if timed else 0,
+        )
+        for number, row in enumerate(rows)
+    ]  # fmt: skip
+    found = list(samples(raw, CONTEXT))
+    proposals = learn(found)
+    assert sum(len(proposal.table.samples) for proposal in proposals) == len(found)
+    assert all(0 <= place.finding.confidence <= 1 for proposal in proposals for place in proposal.places)
+    assert check(json.dumps(as_mapping(proposals, 0.0)).encode()).problems == ()
