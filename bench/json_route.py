@@ -1,4 +1,4 @@
-"""Serialized MeterReadings in, a route's canonical JSON out, on one core."""
+"""Serialized MeterReadings in, what routes write out, on one core: canonical JSON, and what choosing costs."""
 
 import random
 from argparse import Namespace
@@ -8,7 +8,11 @@ from typing import Any
 from google.protobuf import json_format
 
 from ami.readings.v1 import meter_readings_pb2 as pb
+from ami_dlms.obis import Pattern
+from ami_normalize.meter import MeterFacts, Meters
 from ami_normalize.pipeline import Context, normalize
+from ami_normalize.routes.outputs import Routes
+from ami_normalize.routes.route import Obis, Route, Selection
 from ami_schemas import json_form, topics
 from ami_schemas.meanings import reading_type
 from bench._messages import Meter
@@ -34,6 +38,28 @@ def run(options: Namespace) -> Iterator[dict[str, Any]]:
             "octets": sum(map(len, texts)) // len(texts),
             "ratio": value / generic,
             "ratio_to": "protobuf's MessageToJson, which lacks the members beside it",
+        }
+    yield from choosing(pushes(source), options.seconds)
+
+
+def choosing(values: list[bytes], seconds: float) -> Iterator[dict[str, Any]]:
+    """Measure routes by group, id and code over registered meters in random order."""
+    meters = [pb.MeterReadings.FromString(octets).meter.id for octets in values]
+    items = list(zip(meters, values, strict=True))
+    kinds = ("household", "business")
+    registry = Meters(MeterFacts(meter, group=kinds[number % 2]) for number, meter in enumerate(meters))
+    homes, ids = Selection(groups=frozenset({"household"})), Selection(ids=("st-42454e*1", "st-42454e*2"))
+    energy = Obis([Pattern.parse("1-0:{1,2}.8.*.*")])
+    for name, routes in (
+        ("none", Routes()),
+        ("bytes", Routes([Route("a"), Route("b", meters=homes), Route("c", meters=ids)])),
+        ("obis", Routes([Route("d", obis=energy)])),
+    ):
+        yield {
+            "name": f"route-{name}",
+            "value": rate(lambda item: routes.outputs(*item, registry), items, seconds),  # noqa: B023
+            "unit": "messages/s",
+            "routes": len(routes),
         }
 
 

@@ -61,3 +61,19 @@ def test_both_schemas_are_printed(capsys):
     assert "routes" in json.loads(capsys.readouterr().out)["properties"]
     assert run(["routes", "schema", "--readings"]) == 0
     assert "intervalBlocks" in json.loads(capsys.readouterr().out)["properties"]
+
+
+def test_the_normalizer_refuses_wrong_routes_before_it_asks_kafka(tmp_path, capsys):
+    path = tmp_path / "routes.yaml"
+    path.write_text("routes: 1")
+
+    assert run(["normalize", "--routes", str(path), "--bootstrap", "127.0.0.1:1"]) == ExitCode.CONFIG
+    assert "routes.yaml:1:9" in capsys.readouterr().err
+
+
+def test_the_topics_of_wrong_routes_are_not_applied(tmp_path, capsys):
+    path = tmp_path / "routes.yaml"
+    path.write_text("routes: 1")
+
+    assert run(["topics", "apply", "--routes", str(path), "--bootstrap", "127.0.0.1:1"]) == ExitCode.CONFIG
+    assert "routes.yaml:1:9" in capsys.readouterr().err
