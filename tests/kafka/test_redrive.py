@@ -12,6 +12,7 @@ from support.processes import start, stop, until
 from support.pushes import HEADERS, TITLE, energy, key_file, sealed
 
 from ami.readings.v1 import meter_readings_pb2 as pb
+from ami_cli.main import run as ami
 from ami_kafka import clients, topics
 from ami_kafka.broker import LocalBroker
 from ami_kafka.errors import KafkaRoomError
@@ -207,7 +208,7 @@ def markers(bootstrap):
 
 
 def test_a_replayed_push_is_turned_down_after_its_partition_moved_and_redriven_only_where_somebody_says_so(
-    bootstrap, tmp_path
+    bootstrap, tmp_path, capsys
 ):
     keys = key_file(tmp_path / "keys.json", TITLE)
     log = tmp_path / "normalize.log"
@@ -229,6 +230,14 @@ def test_a_replayed_push_is_turned_down_after_its_partition_moved_and_redriven_o
         assert len(readings(bootstrap)[0]) == 1101
         request(bootstrap, letters[1], ("ami-accept-counter", b"1"))
         until(lambda: len(markers(bootstrap)) == 2, "the request is answered")
+        assert ami(["ledger", "show", TITLE.hex(), "--bootstrap", bootstrap, "--json"]) == 0
+        (shown,) = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+        assert (shown["highest"], shown["seen"], shown["partition"]) == (5600, 601, 3)
+        assert ami(["ledger", "reset", TITLE.hex(), "--bootstrap", bootstrap, "--json"]) == 0
+        assert json.loads(capsys.readouterr().out) == {"asked": 1, "reset": 1}
+        assert ami(["ledger", "show", TITLE.hex(), "--bootstrap", bootstrap]) == 7
+        send(bootstrap, [sealed(1)], TITLE_KEY)
+        until(lambda: len(readings(bootstrap)[0]) == 1103, "the meter that began again is heard")
     found, redriven = readings(bootstrap)
     assert set(redriven) == {source(1101)}
     assert set(found.values()) == {1}

@@ -16,6 +16,7 @@ from ami_cli.verbs import (
     explain,
     kafka,
     keys,
+    ledger,
     mapping,
     meters,
     normalize,
@@ -88,3 +89,4 @@ app.command(rich_help_panel=_LOOK)(decode.decode)
 app.command(rich_help_panel=_LOOK)(explain.explain)
 app.add_typer(dlq.app, name="dlq", rich_help_panel=_LOOK)
 app.add_typer(parked.app, name="parked", rich_help_panel=_LOOK)
+app.add_typer(ledger.app, name="ledger", rich_help_panel=_LOOK)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from confluent_kafka import KafkaError, Message
@@ -12,6 +12,7 @@ from confluent_kafka import KafkaError, Message
 from ami_cli.console import console, note, print_json, table
 from ami_cli.errors import CommandError, ExitCode
 from ami_kafka import clients
+from ami_kafka.loop import Output
 from ami_normalize.letters.letter import Letter
 from ami_normalize.letters.request import LEDGER_SAID_NO, MOST_ATTEMPTS, Request
 from ami_normalize.letters.scan import Resolved, resolved
@@ -48,8 +49,8 @@ def plan(found: Iterable[Letter], done: Resolved, most: int | None, *, force: bo
     return made
 
 
-def send(bootstrap: str, requests: list[Request]) -> None:
-    """Write the requests; all are there when this returns. Raises CommandError."""
+def send(bootstrap: str, requests: Sequence[Output]) -> None:
+    """Write the records that ask; all are there when this returns. Raises CommandError."""
     failed: list[str] = []
 
     def told(error: KafkaError | None, _message: Message) -> None:
@@ -57,8 +58,7 @@ def send(bootstrap: str, requests: list[Request]) -> None:
             failed.append(error.str())
 
     producer = clients.producer(bootstrap)
-    for request in requests:
-        record = request.record()
+    for record in requests:
         while True:
             try:
                 producer.produce(

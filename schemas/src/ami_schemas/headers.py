@@ -47,6 +47,8 @@ REDRIVE_AT: Final = "ami-redrive-at"
 """On a request: `<topic>/<offset>` where that record lies, in the same partition."""
 ACCEPT_COUNTER: Final = "ami-accept-counter"
 """On a request: `1` where it is to be redriven although replay protection turned it down."""
+RESET_COUNTER: Final = "ami-reset-counter"
+"""On a request: `<system title, hex>/<key version>/<highest counter>`, whose window of counters is to be forgotten."""
 
 FINGERPRINT: Final = "ami-fingerprint"
 """Of the layout of a record parked MAPPING_MISSING: hex digits that all messages of one layout share."""

@@ -11,6 +11,7 @@ VERBS = [
     "kafka start", "kafka stop", "kafka status", "topics", "topics apply", "tail", "decode", "archive",
     "replay", "replay diff", "replay ls", "replay drop", "replay promote",
     "dlq", "dlq ls", "dlq show", "dlq redrive", "parked", "parked ls", "parked show",
+    "ledger", "ledger show", "ledger reset",
     "routes", "routes check", "routes show", "routes schema",
     "keys", "keys kek", "keys add", "keys import", "keys list", "keys retire", "keys check",
     "meters", "meters import", "meters list", "meters show", "meters rename",

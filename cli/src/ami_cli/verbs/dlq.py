@@ -97,7 +97,7 @@ def redrive(
     made = redriving.plan(found, done, most, force=force, accept_counter=accept_counter)
     answered = None
     if not dry_run and made.requests:
-        redriving.send(servers, made.requests)
+        redriving.send(servers, [request.record() for request in made.requests])
         answered = redriving.wait(servers, made.requests, wait) if wait else None
     redriving.report(made, answered, as_json=as_json, dry=dry_run)
     unanswered = answered is not None and len(answered) < len(made.requests)

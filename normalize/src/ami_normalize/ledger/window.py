@@ -37,6 +37,7 @@ _MASK: Final = (1 << WINDOW) - 1
 _LENGTHS: Final = [bytes((length & 0x7F | 0x80, length >> 7)) for length in range(256)]
 _TAGS: Final = [b"\x12" + length for length in _LENGTHS]
 _SEEN: Final = [b"\x1a" + length for length in _LENGTHS]  # longer than `seen` can be: compared with, never written
+_SEEN_HEADS: Final = frozenset(_SEEN[1 : 2 + WINDOW // 8])
 _COUNTERS: Final = [b"\x22" + length for length in _LENGTHS]
 _SUSPECTED: Final = b"\x28\x01"
 _ALL: Final = b"\xff"
@@ -113,6 +114,18 @@ def mark(state: bytes | None, counter: int, tag: bytes) -> bytes:
     if window.verdict(counter, tag) is Verdict.ACCEPTED:
         window.add(counter, tag)
     return window.packed()
+
+
+def restored(value: bytes) -> bytes:
+    """Give the bytes of a window that the ledger holds, written by whatever program; raises `DecodeError`."""
+    if len(value) > 11 and value[0] == 0x0D and value[5] == 0x12:
+        tags = value[6] & 0x7F | value[7] << 7
+        end = 8 + tags
+        if tags <= RECENT * _TAG and not tags % _TAG and value[end : end + 3] in _SEEN_HEADS:
+            length = value[end + 1] & 0x7F | value[end + 2] << 7
+            if len(value) == end + 3 + length:
+                return value
+    return Window.of(value).packed()
 
 
 def _ahead(state: bytes, counter: int, step: int, tag: bytes) -> bytes | None:

@@ -15,6 +15,8 @@ from ami_schemas import topics
 
 _TITLE: Final = 8
 _PREFIX: Final = "window/"
+_GONE: Final = b""
+"""The window of a key that was reset."""
 
 Key = bytes
 """What a counter belongs to: the system title, eight octets, and the key version (`pipeline.freshness.Proof.key`)."""
@@ -47,30 +49,39 @@ class Windows:
         if state is None:
             known = self._known.get(partition)
             state = known.get(key) if known is not None else None
-        after, ruling = window.judge(state, counter, tag)
+        after, ruling = window.judge(state or None, counter, tag)
         if after is not state:
             changed[key] = after
         return ruling
 
     def holds(self, partition: int, key: Key) -> bool:
         """Tell whether a tag of this meter and key version was verified before."""
-        return key in self._changed.get(partition, ()) or key in self._known.get(partition, ())
+        return bool(self._state(partition, key))
 
     def mark(self, partition: int, key: Key, counter: int, tag: bytes) -> Output | None:
         """Note a counter as seen, without a verdict; give the ledger's record where that changes its window."""
-        changed = self._changed.setdefault(partition, {})
-        state = changed.get(key) or self._known.get(partition, {}).get(key)
-        after = window.mark(state, counter, tag)
-        if after == state:
-            return None
-        changed[key] = after
-        return Output(topics.LEDGER, partition, self._record_key(key), after, [])
+        state = self._state(partition, key)
+        after = window.mark(state or None, counter, tag)
+        return self._change(partition, key, after) if after != state else None
+
+    def reset(self, partition: int, key: Key, highest: int) -> Output | None:
+        """Forget what was seen of a key; give the ledger's record, None where `highest` is not its highest counter."""
+        state = self._state(partition, key)
+        return self._change(partition, key, _GONE) if state and Window.of(state).highest == highest else None
+
+    def _state(self, partition: int, key: Key) -> bytes:
+        state = self._changed.get(partition, {}).get(key)
+        return self._known.get(partition, {}).get(key, _GONE) if state is None else state
+
+    def _change(self, partition: int, key: Key, state: bytes) -> Output:
+        self._changed.setdefault(partition, {})[key] = state
+        return Output(topics.LEDGER, partition, self._record_key(key), state or None, [])
 
     def outputs(self) -> Iterator[Output]:
         """Yield the ledger's records of all windows changed since the last commit, one a window."""
         for partition, changed in self._changed.items():
             for key, state in changed.items():
-                yield Output(topics.LEDGER, partition, self._record_key(key), state, [])
+                yield Output(topics.LEDGER, partition, self._record_key(key), state or None, [])
 
     def restore(self, partition: int, records: Iterable[LedgerRecord]) -> list[bytes]:
         """Take over what the ledger holds, return the system titles; what is no window of this group is passed over."""
@@ -85,7 +96,7 @@ class Windows:
             if value is None:
                 known.pop(key, None)
             else:
-                known[key] = Window.of(value).packed()
+                known[key] = window.restored(value)
                 titles.append(key[:_TITLE])
         return titles
 
@@ -98,7 +109,10 @@ class Windows:
     def committed(self) -> None:
         """Keep what changed."""
         for partition, changed in self._changed.items():
-            self._known.setdefault(partition, {}).update(changed)
+            known = self._known.setdefault(partition, {})
+            known.update(changed)
+            for key in [key for key, state in changed.items() if not state]:
+                del known[key]
         self._changed.clear()
 
     def aborted(self) -> None:

@@ -26,6 +26,7 @@ from ami_kafka.loop import Output, RawMessage
 from ami_kafka.offsets import bounds
 from ami_kafka.topics import retention_s
 from ami_normalize.ledger import ACCEPTED, Rule, Ruling, Windows
+from ami_normalize.ledger.request import ResetRequest
 from ami_normalize.pipeline import Context, Rejected
 from ami_normalize.pipeline.freshness import Proof
 from ami_normalize.stream.derived import written
@@ -130,11 +131,12 @@ class Redrive:
         self._check_due = False
         self._next_check = 0.0
         self._retry_at = 0.0
+        self._resets: list[tuple[int, ResetRequest]] = []
         self._expire_after_s = policy.expire_after_s
 
     def waiting(self) -> int:
         """Return how many records of the partitions owned wait."""
-        return sum(len(each.waiting) for each in self._partitions.values())
+        return sum(len(each.waiting) for each in list(self._partitions.values()))
 
     def due(self, partitions: Collection[int], context: Context, process: Process) -> list[Output]:
         """Return what is to be written for records whose time has come, by what is in force; a bounded part of it."""
@@ -144,7 +146,7 @@ class Redrive:
             self._own(partitions)
             self._hear()
             self._notice(context)
-            return list(self._slice(context, process))
+            return [*self._reset(), *self._slice(context, process)]
         except KafkaException as error:
             self._retry_at = time.monotonic() + 5.0
             self._log.warning("parked records cannot be read, trying again", error=error.args[0].str())
@@ -158,6 +160,7 @@ class Redrive:
         if self._job is not None and self._job.where.partition in partitions:
             self._job = None
         self._given = [each for each in self._given if each[0] not in partitions]
+        self._resets = [each for each in self._resets if each[0] not in partitions]
         self._unchecked = deque(each for each in self._unchecked if each[0] not in partitions)
 
     def committed(self) -> None:
@@ -239,12 +242,28 @@ class Redrive:
                 each = self._partitions.get(kept.where.partition)
                 if each is not None:
                     place = Place(kept.where.topic, kept.offset)
+                    if kept.value is None:
+                        self._asked(kept)
                     each.waiting.hear(place, kept.key, kept.headers, kept.timestamp_ms)
                     if each.caught_up and kept.timestamp_ms <= self._changed_ms + _LATE_MS:
                         each.waiting.late(place)
             self._pass_ends(ends)
             if not records and not ends:
                 return
+
+    def _asked(self, kept: Kept) -> None:
+        """Take a request to reset a counter, if it is one, ours and not long answered."""
+        told = dict(kept.headers)
+        wanted = ResetRequest.read(told.get(headers.RESET_COUNTER, b""))
+        young = kept.timestamp_ms > (self._clock() - _WEEK_S) * 1000
+        if wanted is not None and young and told.get(headers.DLQ_GROUP) == self._group.encode():
+            self._resets.append((kept.where.partition, wanted))
+
+    def _reset(self) -> list[Output]:
+        """Reset counters as asked; a request holds until the window is another than the one it names."""
+        given = [(each, self._windows.reset(each[0], each[1].key, each[1].highest)) for each in self._resets]
+        self._resets = [each for each, output in given if output is not None]
+        return [output for _each, output in given if output is not None]
 
     # What is due
 

@@ -8,6 +8,7 @@ from ami.events.v1 import meter_events_pb2 as events_pb
 from ami_dlms.security import Protection
 from ami_kafka.loop import LedgerRecord, RawMessage
 from ami_normalize.ledger import Windows, record_key
+from ami_normalize.ledger.request import ResetRequest
 from ami_normalize.stream.breaker import Breaker, BreakerOpen, BreakerPolicy
 from ami_normalize.stream.inputs import Inputs
 from ami_normalize.stream.processor import Processor
@@ -156,6 +157,39 @@ def test_a_marked_counter_is_seen():
     assert len(list(windows.outputs())) == 1
     windows.committed()
     assert windows.judge(1, KEY, 5, b"bbbb").verdict == "COUNTER_REUSED"
+
+
+def test_a_reset_forgets_the_window_that_it_names_and_no_other():
+    windows = Windows("g")
+    windows.judge(1, KEY, 90_000, b"aaaa")
+    assert windows.reset(1, KEY, 89_999) is None
+    assert windows.reset(1, KEY, 90_000) == ("ami.ledger.v1", 1, record_key("g", KEY), None, [])
+    assert windows.judge(1, KEY, 5, b"bbbb").verdict == "ACCEPTED"
+    windows.aborted()
+    windows.judge(1, KEY, 90_000, b"aaaa")
+    windows.committed()
+    windows.reset(1, KEY, 90_000)
+    windows.aborted()
+    assert windows.judge(1, KEY, 5, b"bbbb").verdict == "STALE_COUNTER"
+    windows.aborted()
+    windows.reset(1, KEY, 90_000)
+    windows.committed()
+    assert len(windows) == 0
+    assert not windows.holds(1, KEY)
+    assert windows.judge(1, KEY, 5, b"bbbb").verdict == "ACCEPTED"
+
+
+@pytest.mark.parametrize("header", [b"", b"00/v/1", b"414d490000000042/v", b"414d490000000042/v/x", b"\xff/v/1"])
+def test_what_is_no_request_resets_nothing(header):
+    assert ResetRequest.read(header) is None
+
+
+def test_a_request_says_whose_window_it_means():
+    wanted = ResetRequest(TITLE, VERSION, 90_000)
+    record = wanted.record("g", 3)
+    assert (record.topic, record.partition, record.value) == ("ami.parked.v1", 3, None)
+    assert ResetRequest.read(dict(record.headers)["ami-reset-counter"]) == wanted
+    assert wanted.key == KEY
 
 
 def test_the_ring_of_these_tests_opens_what_they_send():
