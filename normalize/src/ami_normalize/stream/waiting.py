@@ -281,9 +281,11 @@ def need_of(reason: str, key: bytes | None, told: dict[str, bytes], place: Place
     return Need(reason, subject, whose)
 
 
-def _versions(keys: KeyRing, title: bytes) -> tuple[str, ...]:
+def _versions(keys: KeyRing, title: bytes) -> int:
+    """Return what changes with any key of a meter, and with the validity of one."""
     found = keys.find(title)
-    return tuple(each.version for each in (*((found,) if found else ()), *keys.others(title)))
+    known = (*((found,) if found else ()), *keys.others(title))
+    return hash(tuple((each.version, each.versions, each.from_us, each.until_us) for each in known))
 
 
 def _facts(need: Need, context: Context) -> MeterFacts | None:

@@ -2,9 +2,13 @@
 
 import pytest
 
-from ami_normalize.keys import KeyRing, meter_keys
+from ami_normalize.keys import KeyKind, KeyRing, meter_keys
 from ami_normalize.meter import MeterFacts, Meters
 from ami_normalize.pipeline import Context
+from ami_normalize.registry import records
+from ami_normalize.registry.keystore import FileKeyStore, add_kek
+from ami_normalize.registry.packed import RegistryState
+from ami_normalize.registry.records import KeyName
 from ami_normalize.stream.waiting import Need, Place, Waiting, need_of, stamp_of
 from ami_schemas.reasons import Reason
 
@@ -223,3 +227,22 @@ def test_a_stamp_changes_with_what_a_group_waits_for_and_with_nothing_else():
     assert stamp_of(mapping, empty, 0) == stamp_of(mapping, keyed, 1) != stamp_of(mapping, named, 0)
     assert stamp_of(nobody, empty, 0) != stamp_of(nobody, Context(unidentified="accept"), 0)
     assert stamp_of(unknown, empty, 0) != stamp_of(unknown, empty, 1)
+
+
+def test_a_stamp_changes_with_the_validity_of_a_key_and_with_a_key_of_another_kind(tmp_path):
+    add_kek(tmp_path / "kek.json", "test")
+    store, title = FileKeyStore(tmp_path / "kek.json"), bytes.fromhex("414d490000000001")
+
+    def stamp(*keys):
+        state = RegistryState(store)
+        state.apply(
+            records.key_record(KeyName(title, kind, ""), bytes([seed]) * 16, store, from_us=since)[1]
+            for kind, seed, since in keys
+        )
+        context = Context(keys=KeyRing(timelines=state.view))
+        return stamp_of(Need("KEY_MISSING", title, b"st-414d490000000001"), context, 0)
+
+    guek, gbek = (KeyKind.GUEK, 1, 5_000_000), (KeyKind.GBEK, 2, 5_000_000)
+    assert stamp(guek) == stamp(guek)
+    assert stamp(guek) != stamp((KeyKind.GUEK, 1, 4_000_000))
+    assert stamp(guek) != stamp(guek, gbek)
