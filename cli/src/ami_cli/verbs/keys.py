@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ami_normalize.pipeline import RawRecord
     from ami_normalize.registry.key_lists import ListedKeys
     from ami_normalize.registry.packed import RegistryView
+    from ami_normalize.registry.records import Record
     from ami_normalize.registry.timeline import KeyVersion
 
 app = typer.Typer(help="Keys of meters in the registry: added, listed, retired, checked.", no_args_is_help=True)
@@ -246,20 +247,24 @@ def _add(servers: str, listed: Sequence[ListedKeys], kek: Path | None, *, as_jso
     from ami_normalize.registry.records import KeyName, key_record
 
     store = store_of(kek, needed=True)
-    made = []
-    for one in listed:
-        for kind, key in one.material.items():
-            name = KeyName(one.system_title, kind, "")
-            made.append(key_record(name, key, store, from_us=one.from_us, until_us=one.until_us))
-    written(servers, (record for _, record in made), len(made))
-    for one in listed:
-        for kind in one.material:
-            if as_json:
-                version = next(name.version for name, _ in made if name[:2] == (one.system_title, kind))
-                print_json({"system_title": one.system_title.hex(), "kind": kind.value, "version": version})
+    names: list[KeyName] = []
+
+    def made() -> Iterator[Record]:
+        for one in listed:
+            for kind, key in one.material.items():
+                unnamed = KeyName(one.system_title, kind, "")
+                name, record = key_record(unnamed, key, store, from_us=one.from_us, until_us=one.until_us)
+                names.append(name)
+                yield record
+
+    written(servers, made(), sum(len(one.material) for one in listed))
+    if as_json:
+        for name in names:
+            told = {"system_title": name.system_title.hex(), "kind": name.kind.value, "version": name.version}
+            print_json(told)
     meters = len({one.system_title for one in listed})
     when = span_text(listed[0].from_us, listed[0].until_us) if len(listed) == 1 else "as listed"
-    note(f"{len(made)} keys of {meters} {'meter' if meters == 1 else 'meters'} are registered, in force {when}")
+    note(f"{len(names)} keys of {meters} {'meter' if meters == 1 else 'meters'} are registered, in force {when}")
 
 
 def _secrets(path: Path | None) -> dict[str, object]:
