@@ -184,7 +184,7 @@ class Reason(str, Enum):
         "only a key version that was not valid at that time opens the message",
         "check the validity of the key version named",
         "decrypt",
-        "only the key of version 6f1d2a90, not valid at that time, opens the message",
+        "only keys not in force then open it: 6f1d2a90",
     )
     UNSUPPORTED_SUITE = (
         "UNSUPPORTED_SUITE",
@@ -208,7 +208,7 @@ class Reason(str, Enum):
         "parked until its retention ended, and nothing resolved it",
         "supply what it waited for and redrive it",
         "decrypt",
-        "waited for a key since 2024-03-01T12:00:00Z: KEY_MISSING",
+        "it waited as KEY_MISSING",
     )
     DECODER_DEFECT = (
         "DECODER_DEFECT",

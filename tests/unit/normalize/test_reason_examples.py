@@ -11,6 +11,7 @@ from ami_dlms.framing.hdlc import HdlcFrame
 from ami_dlms.security import KeyPairs, Keys, Protection, protect, sign_apdu
 from ami_dlms.security.elliptic import new_private_key, public_octets
 from ami_normalize.keys import KeyRing, meter_keys
+from ami_normalize.ledger.judge import _SENTENCES
 from ami_normalize.pipeline import Context, RawRecord, normalize
 from ami_schemas.reasons import Reason
 
@@ -85,6 +86,11 @@ def test_the_page_says_what_the_record_is_told(reason):
 def test_the_page_of_a_meter_that_nothing_names():
     reason = Reason.UNIDENTIFIED_METER
     assert told(PUSH, "none", None, b"peer-192.0.2.7") == (reason, reason.stage, reason.example)
+
+
+@pytest.mark.parametrize(("reason", "counter"), [(Reason.COUNTER_REUSED, 4711), (Reason.STALE_COUNTER, 17)])
+def test_the_page_of_what_the_ledger_turns_down(reason, counter):
+    assert _SENTENCES[reason].format(TITLE.hex(), counter, 4711) == reason.example
 
 
 @pytest.mark.parametrize("reason", Reason, ids=lambda reason: reason.value)
