@@ -33,6 +33,8 @@ routes:
   - name: energy
     obis: ["1-0:1.8.0"]
     topic: {retention.ms: 3600000}
+  - name: homes
+    meters: {groups: [household], utilities: [north]}
   - name: nothing
     obis: ["7-*:*.*.*.*"]
 """
@@ -50,6 +52,9 @@ def bootstrap(own_kafka, routes):
     with pytest.raises(TopicMissing):
         run(Settings(own_kafka), threading.Event())
     assert command(["topics", "apply", "--bootstrap", own_kafka]) == 0
+    inventory = routes.with_name("meters.yaml")
+    inventory.write_text("- {id: meter-7, group: household, utility: north}\n- {id: meter-8, group: household}\n")
+    assert command(["meters", "import", str(inventory), "--bootstrap", own_kafka]) == 0
     with pytest.raises(TopicMissing, match=r"mdms\.all\.v1, mdms\.json\.v1.*apply --routes FILE"):
         run(Settings(own_kafka, routes=routes), threading.Event())
     assert command(["topics", "apply", "--routes", str(routes), "--bootstrap", own_kafka]) == 0
@@ -115,6 +120,14 @@ def test_readings_go_where_routes_want_them(bootstrap, normalizer, wait_until):
     ) == pb.MeterReadings.FromString(readings[0].value())
     assert [each["value"] for each in json.loads(as_json[0].value())["readings"]] == ["12345", "230.4"]
     assert not read_all(bootstrap, "mdms.nothing.v1")
+
+
+def test_meters_are_chosen_by_what_the_registry_says_of_them(bootstrap, normalizer, wait_until):
+    before = len(read_all(bootstrap, names.READINGS))
+    send(bootstrap, (7, b"meter-7", FRAMED), (8, b"meter-8", FRAMED), (9, b"meter-9", FRAMED))
+    wait_until(lambda: len(read_all(bootstrap, names.READINGS)) == before + 3, 60)
+
+    assert found(bootstrap, "mdms.homes.v1") == [(b"meter-7", 7, "ami.raw.v1/7/0")]
 
 
 def test_a_route_added_while_running_waits_for_its_topic(bootstrap, normalizer, routes, wait_until):
