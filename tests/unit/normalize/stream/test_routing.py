@@ -74,7 +74,7 @@ def test_a_record_that_is_cut_for_json_is_numbered():
     assert len(made) > 2
 
 
-class InForce:
+class Given:
     """Inputs with routes and a registry."""
 
     def __init__(self, routes, registry=NO_METERS):
@@ -109,7 +109,7 @@ def test_batches_and_what_is_due_are_routed_and_all_else_is_passed_on():
     inner = Remembering()
     registry = Meters([MeterFacts("meter-1", group="household")])
     routes = Routes([Route("homes", meters=Selection(groups=frozenset({"household"})))])
-    routing = Routing(inner, InForce(routes, registry))
+    routing = Routing(inner, Given(routes, registry))
 
     assert told(routing([1, 2]), "mdms.homes.v1") == ["ami.raw.v1/5/1", "ami.raw.v1/5/2"]
     assert told(routing.due([5]), "mdms.homes.v1") == ["ami.raw.v1/5/77"]
@@ -123,7 +123,7 @@ def test_batches_and_what_is_due_are_routed_and_all_else_is_passed_on():
 def test_without_routes_nothing_is_touched():
     outputs = [output(b"ami.raw.v1/5/1")]
 
-    assert Routing(Stateless(lambda _: outputs), InForce(Routes()))([]) is outputs
+    assert Routing(Stateless(lambda _: outputs), Given(Routes()))([]) is outputs
 
 
 LOG = structlog.get_logger()
