@@ -1,6 +1,7 @@
 """Inventories and key lists as people write them: every form, and one sentence with the place for what is wrong."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -188,3 +189,9 @@ def test_instants(text, micros):
 def test_what_is_no_instant(text):
     with pytest.raises(RegistryInvalid, match="no instant"):
         instant_of(text, "x")
+
+
+def test_the_example_inventory_is_one():
+    path = Path(__file__).resolve().parents[4] / "deploy" / "examples" / "meters.yaml"
+
+    assert [facts.meter_id for facts in inventory(path.read_bytes(), path.name)] == ["MP-0001", "MP-0002", "MP-0003"]
