@@ -34,6 +34,8 @@ def main() -> int:
     parser.add_argument("--out", type=Path, help="normalize: write {id, hex} of each MeterReadings to this file")
     parser.add_argument("--seconds", type=float, default=3.0, help="how long each measurement takes (default 3)")
     parser.add_argument("--meters", type=int, default=200_000, help="registry: how many meters (default 200000)")
+    parser.add_argument("--records", type=int, default=200_000, help="stream: raw records (default 200000)")
+    parser.add_argument("--batch", type=int, default=5000, help="stream: records in a transaction (default 5000)")
     options = parser.parse_args()
     for name in [options.name] if options.name else names():
         results: Iterator[dict[str, Any]] = importlib.import_module(f"bench.{name}").run(options)

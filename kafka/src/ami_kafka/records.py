@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import NamedTuple, cast
 
 from confluent_kafka import Message
@@ -40,7 +41,14 @@ class LedgerRecord(NamedTuple):
     """None: the key is given up."""
 
 
+_value = itemgetter(1)
+
+
 def headers_of(message: Message) -> tuple[tuple[str, bytes], ...]:
     """Return the headers of a message as consumed."""
-    headers = cast("list[tuple[str, bytes | None]] | None", message.headers())
-    return tuple((name, value or b"") for name, value in headers or ())
+    headers = cast("list[tuple[str, bytes]] | None", message.headers())
+    if not headers:
+        return ()
+    if None in map(_value, headers):
+        return tuple([(name, value or b"") for name, value in headers])
+    return tuple(headers)

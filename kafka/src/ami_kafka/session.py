@@ -121,21 +121,17 @@ class Session:
         return batch
 
     def _arrived(self, messages: Sequence[Message]) -> Iterator[RawMessage]:
+        accept, topic = self._assignment.accept, self._settings.source
         for message in messages:
             error = message.error()
             if error is not None:
                 self._on_message_error(error)
                 continue
-            partition, offset = int(message.partition() or 0), int(message.offset() or 0)
-            if self._assignment.accept(partition, offset):
+            partition, offset = message.partition() or 0, message.offset() or 0
+            if accept(partition, offset):
+                value = message.value() or b""
                 yield RawMessage(
-                    str(message.topic()),
-                    partition,
-                    offset,
-                    message.timestamp()[1],
-                    message.key(),
-                    message.value() or b"",
-                    headers_of(message),
+                    topic, partition, offset, message.timestamp()[1], message.key(), value, headers_of(message)
                 )
 
     def _seek(self, offsets: dict[int, int]) -> None:

@@ -64,6 +64,10 @@ def normalize(
         ),
     ] = 0.2,
     breaker_meters: Annotated[int, typer.Option(metavar="N", min=1, help="… and at least so many distinct ones.")] = 10,
+    batch: Annotated[
+        int,
+        typer.Option(metavar="N", min=1, help="At most so many raw records in one transaction; one costs about 10 ms."),
+    ] = 2000,
     metrics: Annotated[
         str | None,
         typer.Option(
@@ -92,6 +96,7 @@ def normalize(
     from ami_cli.logs import LoopLog, stderr_logger
     from ami_cli.workers import supervise
     from ami_kafka.check import check
+    from ami_kafka.loop import BatchPolicy
     from ami_normalize.mapping.watched import DEFAULT_MAPPING
     from ami_normalize.observe.endpoint import Address
     from ami_normalize.routes.watched import DEFAULT_ROUTES
@@ -118,6 +123,7 @@ def normalize(
         instance_id=instance_id,
         metrics=Address.parse(metrics) if metrics else None,
         patience_s=patience,
+        batch=BatchPolicy(records=batch),
         breaker=BreakerPolicy(share=breaker_share, meters=breaker_meters),
     )
     inputs = Inputs(settings, log)  # refuses keys, mappings, routes, zones that cannot be used, before Kafka is asked
