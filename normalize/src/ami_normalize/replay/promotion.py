@@ -14,7 +14,7 @@ from typing import NamedTuple
 from ami.readings.v1 import meter_readings_pb2 as pb
 from ami_normalize.pipeline.split import part, piece, split
 from ami_normalize.replay.differences import Stated
-from ami_normalize.replay.values import Key, block_keys, consume, present, reading_key, said
+from ami_normalize.replay.values import Key, block_keys, consume, keys, present, reading_key
 
 
 class Live(NamedTuple):
@@ -43,8 +43,7 @@ def promotion(live: Sequence[Live], replayed: Sequence[Stated], revision: int) -
     outside = [each.stated for each in live if not each.inside]
     holds = present(consume(each.message for each in standing))
     others, new = (consume(each.message for each in side) for side in (outside, replayed))
-    inside = (each.stated for each in live if each.inside)
-    touched = {key for each in (*inside, *replayed) for key, _content in said(each.message)}
+    touched = {key for each in live if each.inside for key in keys(each.stated.message)} | set(new)
 
     give: dict[int, set[Key]] = defaultdict(set)
     withdraw: dict[int, list[Key]] = defaultdict(list)
@@ -57,9 +56,9 @@ def promotion(live: Sequence[Live], replayed: Sequence[Stated], revision: int) -
                 give[shall.place + (0 if from_elsewhere else len(outside))].add(key)
         elif before is not None:
             withdraw[before.place].append(key)
-    for place, keys in sorted(give.items()):
+    for place, wanted in sorted(give.items()):
         name, message = [*outside, *replayed][place]
-        yield from _numbered(name, _only(message, keys, revision))
+        yield from _numbered(name, _only(message, wanted, revision))
     for place, gone in sorted(withdraw.items()):
         whole = standing[place].message
         message = part(whole, [], [], [key.to_message() for key in gone])
@@ -75,21 +74,21 @@ def again(stated: Stated, revision: int) -> Promoted:
     return Promoted(stated.name, message)
 
 
-def _only(whole: pb.MeterReadings, keys: Collection[Key], revision: int) -> list[pb.MeterReadings]:
+def _only(whole: pb.MeterReadings, wanted: Collection[Key], revision: int) -> list[pb.MeterReadings]:
     """Return a record with nothing but the values of some keys."""
-    readings = [reading for reading in whole.readings if reading_key(reading) in keys]
-    blocks = [run for block in whole.interval_blocks for run in _runs(block, keys)]
+    readings = [reading for reading in whole.readings if reading_key(reading) in wanted]
+    blocks = [run for block in whole.interval_blocks for run in _runs(block, wanted)]
     message = part(whole, readings, blocks, [])
     message.revision = revision
     return split(message)
 
 
-def _runs(block: pb.IntervalBlock, keys: Collection[Key]) -> Iterator[pb.IntervalBlock]:
+def _runs(block: pb.IntervalBlock, wanted: Collection[Key]) -> Iterator[pb.IntervalBlock]:
     """Yield the intervals of a block whose keys are wanted, those side by side together."""
     start: int | None = None
     index = -1
     for index, key in enumerate(block_keys(block)):
-        if key in keys:
+        if key in wanted:
             start = index if start is None else start
         elif start is not None:
             yield piece(block, start, index)

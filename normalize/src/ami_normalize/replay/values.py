@@ -92,6 +92,14 @@ def present(state: State) -> State:
     return {key: held for key, held in state.items() if held.content is not None}
 
 
+def keys(message: pb.MeterReadings) -> Iterator[Key]:
+    """Yield each natural key that a record says something of."""
+    yield from map(Key.of, message.retracted)
+    yield from map(reading_key, message.readings)
+    for block in message.interval_blocks:
+        yield from block_keys(block)
+
+
 def said(message: pb.MeterReadings) -> Iterator[tuple[Key, Content | None]]:
     """Yield each natural key that a record says something of, and what."""
     for withdrawn in message.retracted:
@@ -131,7 +139,9 @@ def _of_reading(reading: pb.Reading) -> Content:
         kind, value = "octets", reading.octets.hex()
     elif which == "boolean":
         kind, value = "boolean", "1" if reading.boolean else "0"
-    return Content(kind, value, reading.unit, reading.time_origin, tuple(sorted(reading.quality)))
+    quality = reading.quality
+    marks = tuple(sorted(quality)) if len(quality) > 1 else tuple(quality)
+    return Content(kind, value, reading.unit, reading.time_origin, marks)
 
 
 def _of_block(block: pb.IntervalBlock) -> Iterator[tuple[Key, Content | None]]:
