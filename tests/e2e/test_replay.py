@@ -1,12 +1,13 @@
 """`ami archive` and `ami replay`, as a user runs them."""
 
 import json
+import signal
 import subprocess
 import time
 
 import pytest
-from support.kafka_reader import read_all
-from support.processes import AMI, running, until
+from support.kafka_reader import headers, read_all
+from support.processes import AMI, running, start, until
 
 from ami_dlms.framing import wrapper
 from ami_kafka import clients
@@ -70,7 +71,7 @@ def test_a_candidate_mapping_is_tried_and_gated(live, tmp_path):
 
     ami("replay", "drop", "tried", "--bootstrap", kafka)
     assert "tried" not in ami("replay", "ls", "--bootstrap", kafka).stdout
-    assert "there is no replay 'tried'" in ami("replay", "diff", "tried", "--bootstrap", kafka, code=3).stderr
+    assert "there is no replay 'tried'" in ami("replay", "diff", "tried", "--bootstrap", kafka, code=7).stderr
 
 
 def test_from_the_archive(live, tmp_path):
@@ -86,6 +87,28 @@ def test_from_the_archive(live, tmp_path):
     assert json.loads(again.stdout)["diff"]["differing"] == 0
 
 
+def test_a_killed_replay_goes_on_and_doubles_nothing(live, tmp_path):
+    kafka, mapping = live
+    log = tmp_path / "log"
+    options = ("replay", "--from", "beginning", "--mapping", mapping, "--id", "killed", "--bootstrap", kafka)
+    process = start(*options, "--rate", 5, log=log)
+    topic = f"{topics.READINGS}.replay.killed"
+    until(lambda: topic in listed(kafka) and read_all(kafka, topic), "some of it", process=process, log=log)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert len(read_all(kafka, topic)) < COUNT
+
+    again = json.loads(ami(*options, "--json").stdout)
+
+    sources = [headers(record)["ami-source"] for record in read_all(kafka, topic)]
+    assert (len(sources), len(set(sources))) == (COUNT, COUNT)
+    assert (again["records"], again["readings"], again["diff"]["differing"]) == (COUNT, COUNT, 0)
+
+
+def listed(bootstrap):
+    return clients.admin(bootstrap).list_topics(timeout=10).topics
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [
@@ -94,7 +117,7 @@ def test_from_the_archive(live, tmp_path):
         (("--from", "beginning", "--id", "A B"), 3, "no id of a replay"),
         (("--from", "beginning", "--mapping", "/none.json"), 7, "does not exist"),
         (("diff", "a", "b", "c"), 2, "too many names"),
-        (("diff", "nobody"), 3, "there is no replay 'nobody'"),
+        (("diff", "nobody"), 7, "there is no replay 'nobody'"),
     ],
 )
 def test_what_cannot_be_is_said_in_a_sentence(live, arguments, code, says):

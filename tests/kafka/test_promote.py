@@ -23,6 +23,7 @@ from ami_normalize.replay.promote import Settings as PromoteSettings
 from ami_normalize.replay.promote import promote
 from ami_normalize.replay.run import Settings as ReplaySettings
 from ami_normalize.replay.run import replay
+from ami_normalize.routes.watched import RouteFile
 from ami_normalize.stream.run import run
 from ami_normalize.stream.settings import Settings
 from ami_schemas import topics as names
@@ -134,7 +135,10 @@ def test_a_promotion_from_first_to_last(own_kafka, tmp_path):
     plant.replay("columns", mapping(1, 3))
     assert diff(own_kafka, "columns").kinds == {"removed": 3, "added": 3}
     first = Consumer(own_kafka).values
-    done = plant.promote("columns")
+    routes = tmp_path / "routes.yaml"
+    routes.write_text("routes: [{name: all}]")
+    topics.apply(own_kafka, [topics.TopicSpec("mdms.all.v1", 12, {})])
+    done = plant.promote("columns", routes=RouteFile(routes).routes)
     assert (done.revision, done.meters, done.values, done.withdrawn) == (1, 2, 3, 3)
     assert Consumer(own_kafka).values == {
         (meter, C if code == B else code, at): value for (meter, code, at), value in first.items()
@@ -154,6 +158,9 @@ def test_a_promotion_from_first_to_last(own_kafka, tmp_path):
     assert {headers(record)["ami-source"].partition(b"#")[0] for record in promoted} == {
         b"ami.raw.v1/1/0", b"ami.raw.v1/1/1", b"ami.raw.v1/2/0",
     }  # fmt: skip
+    assert [(r.partition(), r.key(), r.value()) for r in read_all(own_kafka, "mdms.all.v1")] == [
+        (r.partition(), r.key(), r.value()) for r in promoted
+    ]
     assert all(record.partition() == int(headers(record)["ami-source"].split(b"/")[1]) for record in promoted)
     assert len({(headers(record)["ami-source"], headers(record)["ami-replay"]) for record in promoted}) == len(promoted)
 

@@ -211,6 +211,17 @@ def promote(
     accept_expired: Annotated[
         bool, typer.Option("--accept-expired", help="Go on though live readings of the range have left Kafka.")
     ] = False,
+    routes: Annotated[
+        Path | None,
+        typer.Option(
+            "--routes",
+            metavar="FILE",
+            help="Routes of the live normalizers. Without it: /etc/ami-gateway/routes.yaml, if it exists.",
+        ),
+    ] = None,
+    default_zone: Annotated[
+        str, typer.Option(metavar="ZONE", help="As for `ami normalize`: for local times in the JSON of routes.")
+    ] = "UTC",
     settle: Annotated[
         float, typer.Option(metavar="SECONDS", min=0, help="Time for live normalizers to take the new revision over.")
     ] = 5.0,
@@ -224,15 +235,20 @@ def promote(
     """
     from dataclasses import asdict
 
+    from ami_normalize.instants import zone_of
     from ami_normalize.replay.promote import Settings
     from ami_normalize.replay.promote import promote as run
+    from ami_normalize.routes.watched import DEFAULT_ROUTES, RouteFile
 
+    if routes and not routes.exists():
+        raise CommandError(f"{routes} does not exist", "check the path", ExitCode.MISSING)
     settings = Settings(
         bootstrap=bootstrap_servers(bootstrap),
         id=identity,
         meters=frozenset(meter or ()),
         accept_expired=accept_expired,
         settle_s=settle,
+        routes=RouteFile(routes or DEFAULT_ROUTES, zone_of(default_zone)).routes,
         scratch=scratch,
     )
     with _bar("comparing") as (bar, task):

@@ -13,7 +13,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, cast
@@ -25,6 +25,7 @@ from ami.readings.v1 import meter_readings_pb2 as pb
 from ami_kafka.loop import Output
 from ami_kafka.span import Place, Span, SpanReader
 from ami_kafka.table import Row, write
+from ami_normalize.meter import Registry
 from ami_normalize.registry.keystore import NoKeyStore
 from ami_normalize.registry.records import promotion_record
 from ami_normalize.replay.diff import LIVE, REPLAYED, Comparison, finished, live_spans, stated, whole
@@ -36,7 +37,9 @@ from ami_normalize.replay.promotion import Live, Promoted, again, promotion
 from ami_normalize.replay.shadow import shadow
 from ami_normalize.replay.source import Source
 from ami_normalize.replay.spill import Spill, Spilled
+from ami_normalize.routes.outputs import NO_ROUTES, Routes
 from ami_normalize.stream.registry_reader import snapshot
+from ami_normalize.stream.routing import routed
 from ami_schemas import headers, topics
 
 RENAMED: Final = "METER_RENAMED"
@@ -79,6 +82,8 @@ class Settings:
     """Go on though live readings of the range have left Kafka: then what vanished with them is not withdrawn."""
     settle_s: float = 5.0
     """How long live normalizers may take to take the new revision over."""
+    routes: Routes = NO_ROUTES
+    """Those of the live normalizers: what goes to `ami.readings.v1` goes to their topics as well."""
     scratch: Path | None = None
 
 
@@ -113,7 +118,8 @@ class _Work:
         differing = self._differing(live)
         renamed = self._renamed(differing)
         differing = self._asked_for(differing, renamed)
-        before = snapshot(kafka, NoKeyStore()).revision
+        registry = snapshot(kafka, NoKeyStore())
+        before = registry.revision
         done = Promotion(before, meters=len(differing))
         if not differing:
             return done
@@ -124,9 +130,9 @@ class _Work:
         write(kafka, topics.REGISTRY, [Row(*promotion_record(done.revision, time.time_ns() // 1000, self._text()))])
         writer = Promoter(kafka, self._plan)
         try:
-            writer.write(self._outputs(differing, done))
+            writer.write(self._routed(self._outputs(differing, done), registry))
             writer.write(self._events(done))
-            self._settle(everything, differing, done, writer)
+            writer.write(self._routed(self._late(everything, differing, done), registry))
         finally:
             writer.close()
         return done
@@ -184,7 +190,7 @@ class _Work:
                 continue
             live = [Live(stated(each), each.side == LIVE) for each in records if each.side != REPLAYED]
             replayed = [stated(each) for each in records if each.side == REPLAYED]
-            for each in promotion(live, replayed, done.revision):
+            for each in sorted(promotion(live, replayed, done.revision), key=_raw_record):
                 message = each.message
                 done.records += 1
                 done.withdrawn += len(message.retracted)
@@ -194,6 +200,10 @@ class _Work:
                 yield self._output(meter, each)
             finished_ += 1
             self._on_progress("writing", finished_, len(differing))
+
+    def _routed(self, outputs: Iterable[Output], registry: Registry) -> Iterable[Output]:
+        routes = self._settings.routes
+        return routed(outputs, routes, registry) if routes else outputs
 
     def _output(self, meter: bytes, promoted: Promoted) -> Output:
         source = Source.of(promoted.name)
@@ -211,23 +221,24 @@ class _Work:
             partition = sources[0].partition if sources else 0
             yield Output(topics.EVENTS, partition, new.encode(), message.SerializeToString(), told)
 
-    def _settle(self, read: dict[Place, Span], differing: set[bytes], done: Promotion, writer: Promoter) -> None:
+    def _late(self, read: dict[Place, Span], differing: set[bytes], done: Promotion) -> Iterator[Output]:
         """Wait until live readings carry the new revision, and lift those that did not yet."""
         time.sleep(self._settings.settle_s)
         kafka = self._settings.bootstrap
-        since = {place: Span(read[place].end or 0, span.end) for place, span in whole(kafka, [topics.READINGS]).items()}
+        now = whole(kafka, [topics.READINGS])
+        since = {place: Span(read[place].end or 0, span.end) for place, span in now.items()}
+        for message in _records(kafka, since):
+            meter, body, name = _parts(message)
+            if meter not in differing or body is None or self._inside(name):
+                continue
+            known = stated(Spilled(LIVE, name, body))
+            if known.message.revision < done.revision:
+                done.again += 1
+                yield self._output(meter, again(known, done.revision))
 
-        def late() -> Iterator[Output]:
-            for message in _records(kafka, since):
-                meter, body, name = _parts(message)
-                if meter not in differing or body is None or self._inside(name):
-                    continue
-                known = stated(Spilled(LIVE, name, body))
-                if known.message.revision < done.revision:
-                    done.again += 1
-                    yield self._output(meter, again(known, done.revision))
 
-        writer.write(late())
+def _raw_record(promoted: Promoted) -> bytes:
+    return promoted.name.partition(b"#")[0]
 
 
 def _records(bootstrap: str, spans: dict[Place, Span]) -> Iterator[Message]:
