@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 from google.protobuf.message import DecodeError
 
 from ami_cli.errors import CommandError, ExitCode
+from ami_cli.registry import registered
+from ami_cli.times import parse_time
 from ami_cli.trace import COORDINATES, Trace, raw_of, raw_record
 from ami_cli.view.records import Record
 from ami_kafka.errors import TopicMissing
@@ -19,7 +21,7 @@ from ami_normalize.explanation.page import explain_record
 from ami_normalize.pipeline import Context
 from ami_normalize.registry.keystore import KeyStore
 from ami_normalize.registry.records import MAPPING, dialects_of_record
-from ami_normalize.stream.registry_reader import record_of, snapshot
+from ami_normalize.stream.registry_reader import record_of
 from ami_schemas import topics
 
 Page = dict[str, Any]
@@ -47,7 +49,7 @@ class Basis(NamedTuple):
 def live_page(bootstrap: str, wanted: Wanted, by: Basis) -> Page:
     """Return the page of a record, or of a meter's last reading. Raises CommandError and KafkaRoomError."""
     asked: Page | None = None
-    at = _instant(wanted.at)
+    at = parse_time(wanted.at, "--at") if wanted.at else None
     with Trace(bootstrap) as trace:
         found = COORDINATES.fullmatch(wanted.source or "")
         if found is not None:
@@ -58,7 +60,7 @@ def live_page(bootstrap: str, wanted: Wanted, by: Basis) -> Page:
         raw = raw_of(trace, derived) if derived else raw_record(record)
         derived = derived or trace.became(raw)
     before = _made(derived) if derived else None
-    context = _registered(bootstrap, by)
+    context = registered(bootstrap, by.context, by.store)
     if before is not None and before["outcome"] == "readings":
         context = replace(context, unidentified="accept")
     mapping = before.get("mapping", "") if before else ""
@@ -86,16 +88,6 @@ def _made(derived: Record) -> Page:
         ) from None
 
 
-def _registered(bootstrap: str, by: Basis) -> Context:
-    """Return the context with what is registered: meters, and their keys beside those of the file."""
-    try:
-        view = snapshot(bootstrap, by.store)
-    except TopicMissing:
-        return by.context
-    keys = by.context.keys.renewed(timelines=view)
-    return replace(by.context, registry=view, keys=keys)
-
-
 def _mapping(bootstrap: str, content_hash: str) -> Dialects | None:
     """Return the dialects that were in force under a hash, None where the registry has them not."""
     try:
@@ -120,17 +112,3 @@ def _of_meter(trace: Trace, meter: str, obis: str | None, at: datetime | None) -
         f"look at what it sends: ami tail readings --from beginning | grep {meter}",
         ExitCode.MISSING,
     )
-
-
-def _instant(text: str | None) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        found = datetime.fromisoformat(f"{text[:-1]}+00:00" if text[-1:] in {"Z", "z"} else text)
-    except ValueError:
-        found = None
-    if found is None or found.tzinfo is None:
-        raise CommandError(
-            f"--at '{text}' is no time with offset", "write for example 2026-01-31T00:00:00+01:00", ExitCode.USAGE
-        )
-    return found

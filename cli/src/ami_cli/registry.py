@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ami_cli.errors import CommandError, ExitCode
 
 if TYPE_CHECKING:
+    from ami_normalize.pipeline import Context
     from ami_normalize.registry.keystore import KeyStore
     from ami_normalize.registry.packed import RegistryView
     from ami_normalize.registry.records import Record
@@ -34,6 +35,19 @@ def registry_of(bootstrap: str, store: KeyStore) -> RegistryView:
     from ami_normalize.stream.registry_reader import snapshot
 
     return snapshot(bootstrap, store)
+
+
+def registered(bootstrap: str, context: Context, store: KeyStore) -> Context:
+    """Return a context with what is registered: meters, and their keys beside those of the context."""
+    from dataclasses import replace
+
+    from ami_kafka.errors import TopicMissing
+
+    try:
+        view = registry_of(bootstrap, store)
+    except TopicMissing:
+        return context
+    return replace(context, registry=view, keys=context.keys.renewed(timelines=view))
 
 
 def title_meant(text: str, view: RegistryView | None) -> bytes:

@@ -9,6 +9,7 @@ pytestmark = pytest.mark.unit
 VERBS = [
     "demo", "doctor", "read", "ping", "send", "simulate", "simulate meter", "collect", "normalize", "watch", "kafka",
     "kafka start", "kafka stop", "kafka status", "topics", "topics apply", "tail", "decode", "archive",
+    "explain", "mapping", "mapping check", "mapping show", "mapping schema", "mapping learn",
     "replay", "replay diff", "replay ls", "replay drop", "replay promote",
     "dlq", "dlq ls", "dlq show", "dlq redrive", "parked", "parked ls", "parked show",
     "ledger", "ledger show", "ledger reset",
@@ -42,7 +43,8 @@ def test_version(capsys):
 
 
 @pytest.mark.parametrize(
-    "verb", ["tail raw", "topics apply", "normalize", "watch", "collect", "demo", "doctor", "archive", "replay"]
+    "verb",
+    ["tail raw", "topics apply", "normalize", "watch", "collect", "demo", "doctor", "archive", "replay", "explain"],
 )
 def test_what_uses_kafka_takes_bootstrap(verb, capsys):
     run([verb.split()[0], *verb.split()[1:][:1], "--help"] if verb == "topics apply" else [verb.split()[0], "--help"])

@@ -85,13 +85,12 @@ def explain(
     out = console()
     if meter is not None or (source is not None and is_coordinates(source)):
         from ami_cli.live import Basis, Wanted, live_page
+        from ami_cli.registry import store_of
         from ami_normalize.keys import KeyRing
-        from ami_normalize.registry.keystore import FileKeyStore, NoKeyStore
 
         if keys is not None:
             context = replace(context, keys=KeyRing.from_file(keys))
-        store = FileKeyStore(kek) if kek else NoKeyStore()
-        by = Basis(context, store, chosen=bool(mapping))
+        by = Basis(context, store_of(kek), chosen=bool(mapping))
         page = live_page(bootstrap_servers(bootstrap), Wanted(source, meter, obis, at), by)
         if as_json:
             print_json(page)

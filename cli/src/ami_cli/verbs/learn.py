@@ -11,7 +11,7 @@ import typer
 
 from ami_cli.console import console, note, print_json
 from ami_cli.errors import CommandError, ExitCode
-from ami_cli.options import Bootstrap, Json, bootstrap_servers
+from ami_cli.options import Bootstrap, Json, Kek, bootstrap_servers
 
 if TYPE_CHECKING:
     from ami_normalize.learning.proposal import Proposal
@@ -52,6 +52,7 @@ def learn(
         ),
     ] = None,
     limit: Annotated[int, typer.Option(min=1, help="Of what is parked on Kafka, the last so many messages.")] = 50_000,
+    kek: Kek = None,
     bootstrap: Bootstrap = None,
     as_json: Json = False,
 ) -> None:
@@ -70,7 +71,10 @@ def learn(
     if accept is not None and accept.exists() and accept not in files:
         files = [accept, *files]
     context = Context(dialects=Dialects.load(*files))
-    found = _of_file(source, keys, context) if source else _of_kafka(bootstrap_servers(bootstrap), limit, keys, context)
+    if source is not None:
+        found = _of_file(source, keys, context)
+    else:
+        found = _of_kafka(bootstrap_servers(bootstrap), limit, context, keys, kek)
     proposals = [proposal for proposal in learnt(found) if _wanted(proposal, fingerprint)]
     if not proposals:
         raise CommandError(
@@ -92,14 +96,15 @@ def _wanted(proposal: Proposal, fingerprints: Sequence[str] | None) -> bool:
     return any(own.startswith(each.lower()) for own in proposal.table.fingerprints for each in fingerprints)
 
 
-def _of_kafka(bootstrap: str, limit: int, keys: Path | None, context: Context) -> list[Sample]:
+def _of_kafka(bootstrap: str, limit: int, context: Context, keys: Path | None, kek: Path | None) -> list[Sample]:
     from ami_cli.parked import from_kafka
+    from ami_cli.registry import registered, store_of
     from ami_normalize.keys import KeyRing
     from ami_normalize.learning.samples import samples
 
     if keys is not None:
         context = replace(context, keys=KeyRing.from_file(keys))
-    return list(samples(from_kafka(bootstrap, limit), context))
+    return list(samples(from_kafka(bootstrap, limit), registered(bootstrap, context, store_of(kek))))
 
 
 def _of_file(source: str, keys: Path | None, context: Context) -> list[Sample]:
