@@ -150,6 +150,17 @@ def test_the_registry_says_how_well_messages_must_be_protected(context, least, s
         assert rejection(outcomes).reason is Reason.DOWNGRADED
 
 
+def test_a_title_it_had_before_is_held_to_its_own_keys(context):
+    before = meter_keys({"guek": EK.hex()}, "test")  # the device before had no authentication key
+    both = KeyRing({TITLE: meter_keys({"guek": EK.hex(), "gak": AK.hex()}, "test"), OTHER: before})
+    registered = replace(context, registry=Meters([FACTS]), keys=both)
+
+    late = record(sealed(push(ENERGY), OTHER, Protection.ENCRYPTED))
+    assert message(normalize(late, registered)).meter.id == "MP-1"
+    plain = record(push(ENERGY), f"st-{OTHER.hex()}".encode())
+    assert rejection(normalize(plain, replace(registered, keys=RING))).reason is Reason.DOWNGRADED
+
+
 def test_a_demand_is_told_as_one(context):
     demanding = replace(FACTS, min_protection=Protection.AUTHENTICATED)
     registered = replace(context, registry=Meters([demanding]))

@@ -111,12 +111,11 @@ def _uncipher(
         )
         mismatched = False
     except (NeedKey, TagMismatch) as error:
-        known = context.keys.near(title, at_us)
-        if known is None:
-            if plain.octets[0] in _REQUESTS:
-                raise Refused(Reason.NO_METER_DATA, STAGE, "a ciphered request of a client") from None
-            if context.keys.trouble(title):
-                raise Refused(Reason.KEY_MISSING, STAGE, context.keys.trouble(title)) from None
+        known, trouble = context.keys.near(title, at_us), context.keys.trouble(title)
+        if known is None and plain.octets[0] in _REQUESTS:
+            raise Refused(Reason.NO_METER_DATA, STAGE, "a ciphered request of a client") from None
+        if trouble and isinstance(error, NeedKey):
+            raise Refused(Reason.KEY_MISSING, STAGE, trouble) from None
         if known is None or not context.lenient:
             raise
         keys, opened = known, unprotect(ciphered, known.keys, title, verify=False)
@@ -230,7 +229,9 @@ def protected_enough(plain: Plain, meter: MeterFacts | None, at_us: int, context
 def _required(plain: Plain, meter: MeterFacts | None, at_us: int, context: Context) -> Protection:
     if meter and meter.min_protection:
         return meter.min_protection
-    keys = context.keys.near((meter and meter.system_title) or plain.system_title, at_us)
+    keys = context.keys.near(plain.system_title, at_us)
+    if keys is None and meter:
+        keys = context.keys.near(meter.system_title, at_us)
     if keys is None:
         return Protection.NONE
     return Protection.AUTHENTICATED if keys.authenticated else Protection.ENCRYPTED

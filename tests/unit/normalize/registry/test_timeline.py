@@ -3,6 +3,8 @@
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ami.readings.v1 import meter_readings_pb2 as pb
 from ami_dlms.apdu import DataNotification
@@ -10,7 +12,7 @@ from ami_dlms.axdr import Data, Tag, structure
 from ami_dlms.security import Form, Keys, Protection, protect
 from ami_normalize.keys import BEGIN, END, KeyKind, KeyRing, meter_keys, span_text, version_of
 from ami_normalize.pipeline import Context, Parked, RawRecord, ReadingsOutcome, Rejected, normalize
-from ami_normalize.registry.keystore import FileKeyStore, KeyStoreAway, NoKeyStore, add_kek
+from ami_normalize.registry.keystore import FileKeyStore, KeyStoreAway, NoKeyStore, Wrapped, add_kek
 from ami_normalize.registry.timeline import KeyVersion, WrappedTimeline, key_name
 from ami_schemas.reasons import Reason
 
@@ -163,6 +165,54 @@ def test_a_key_wrapped_for_another_meter_opens_nothing_and_says_so(store):
 
     assert (type(found), found.reason) == (Parked, Reason.KEY_MISSING)
     assert "another meter" in found.message
+
+
+def test_a_key_that_cannot_be_used_is_named_also_where_others_can(store, tmp_path):
+    add_kek(tmp_path / "other.json", "lost")
+    lost = FileKeyStore(tmp_path / "other.json")
+    mixed = version(store, KeyKind.GUEK, OLD, until_us=CHANGE), version(lost, KeyKind.GUEK, NEW, CHANGE)
+    found = outcome(record(NEW, CHANGE + DAY, Protection.ENCRYPTED), *mixed, store=store)
+
+    assert (type(found), found.reason) == (Parked, Reason.KEY_MISSING)
+    assert "does not hold the KEK lost" in found.message
+    assert isinstance(outcome(record(OLD, CHANGE - DAY, Protection.ENCRYPTED), *mixed, store=store), ReadingsOutcome)
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from([KeyKind.GUEK, KeyKind.GAK]), st.integers(0, 8), st.integers(0, 8)),
+        max_size=6,
+    )
+)
+def test_at_any_time_the_version_of_each_kind_that_began_last_is_in_force(spans):
+    class Open(NoKeyStore):
+        def unwrap(self, wrapped, bound_to):
+            return wrapped.ciphertext
+
+    versions = [
+        KeyVersion(
+            kind, f"{number:08x}", since or BEGIN, END if until == 8 else until, Wrapped("", b"", bytes([number]) * 16)
+        )
+        for number, (kind, since, until) in enumerate(spans)
+        if since < until
+    ]
+    timeline = WrappedTimeline(TITLE, versions, Open())
+    for now in (-1, *range(10)):
+        in_force = {}
+        for one in sorted(versions, key=lambda one: (one.from_us, one.version)):
+            if one.from_us <= now < one.until_us:
+                in_force[one.kind] = one
+        found = timeline.at(now)
+        if KeyKind.GUEK not in in_force:
+            assert found is None
+        else:
+            assert found.keys.encryption == in_force[KeyKind.GUEK].wrapped.ciphertext
+            gak = in_force.get(KeyKind.GAK)
+            assert found.keys.authentication == (gak and gak.wrapped.ciphertext)
+            assert found.from_us <= now < found.until_us
+        outside = list(timeline.others(now))
+        assert all(one.distance(now) > 0 for one in outside)
+        assert [one.distance(now) for one in outside] == sorted(one.distance(now) for one in outside)
 
 
 def test_without_a_key_store_the_record_waits_and_names_the_option(store):
