@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from confluent_kafka import TopicPartition
+from confluent_kafka import KafkaException, TopicPartition
 
 from ami.readings.v1 import meter_readings_pb2 as pb
 from ami_kafka import clients, jars, topics
@@ -106,6 +106,8 @@ def committed(bootstrap, name):
     try:
         (offset,) = reader.committed([TopicPartition(PROTOBUF, 1)], timeout=10)
         return offset.offset >= reader.get_watermark_offsets(TopicPartition(PROTOBUF, 1), timeout=10)[1] - 1
+    except KafkaException:  # the group's coordinator is not there yet
+        return False
     finally:
         reader.close()
 
