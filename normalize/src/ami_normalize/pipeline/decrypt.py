@@ -193,6 +193,7 @@ def _by_some_keys(
     other = next(others, None)
     if doubtful is not None and (other is None or believable(doubtful[0])):
         return doubtful
+    tried = other is not None
     while other is not None:
         try:
             opened = opens(other.keys)
@@ -206,6 +207,12 @@ def _by_some_keys(
         other = next(others, None)
     if doubtful is not None:
         return doubtful
+    if keys is None and tried and not ring.trouble(title):
+        raise Refused(
+            Reason.KEY_MISSING,
+            STAGE,
+            f"no key of {(title or b'').hex()} was in force then, and those of other times do not open it",
+        )
     raise failure
 
 

@@ -141,6 +141,7 @@ def test_where_no_version_was_in_force_the_record_waits_for_it(store):
     found = outcome(record(OLD, CHANGE - 30 * DAY), *later, store=store)
 
     assert (type(found), found.reason) == (Parked, Reason.KEY_MISSING)
+    assert "was in force then" in found.message
     assert isinstance(outcome(record(NEW, CHANGE - DAY), *later, store=store), ReadingsOutcome)
 
 
