@@ -121,8 +121,10 @@ def _case(octets: bytes, title: bytes | None, at_us: int, context: Context) -> _
     if len(whose) != 8 or protection is Protection.NONE:
         return None
     in_force = context.keys.find(whose, at_us)
-    others = context.keys.others(whose, at_us)
-    return _Case(ciphered, whose, protection, at_us, (*([in_force] if in_force else []), *others))
+    known = (*([in_force] if in_force else []), *context.keys.others(whose, at_us))
+    if context.keys.trouble(whose):
+        return None  # keys that cannot be used are said to be so already, and the others prove nothing
+    return _Case(ciphered, whose, protection, at_us, known)
 
 
 def _of_keys(case: _Case, verified: Verified) -> Finding | None:

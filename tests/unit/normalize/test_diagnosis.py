@@ -154,6 +154,19 @@ def test_another_key_version_is_named(tmp_path):
     assert code(record(sealed(EK2, AK)), context) is Diagnosis.OTHER_KEY_VERSION
 
 
+def test_a_key_that_cannot_be_used_is_no_wrong_key(tmp_path):
+    stores = []
+    for name in ("held", "lost"):
+        add_kek(tmp_path / f"{name}.json", name)
+        stores.append(FileKeyStore(tmp_path / f"{name}.json"))
+    held, lost = stores
+    state = RegistryState(held)
+    for octets, store, validity in ((EK2, held, {"until_us": 1000}), (EK, lost, {"from_us": 1000})):
+        state.apply([records.key_record(KeyName(TITLE, KeyKind.GUEK, ""), octets, store, **validity)[1]])
+
+    assert code(record(sealed()), replace(CONTEXT, keys=KeyRing(timelines=state.view))) is None
+
+
 @given(st.binary(max_size=200))
 def test_it_never_fails_whatever_comes(octets):
     context = ring(**known(TITLE, EK, AK))
