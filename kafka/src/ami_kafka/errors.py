@@ -6,6 +6,7 @@ KafkaRoomError
 ├── TopicDiffers          TOPIC_DIFFERS         a topic has another partition count than declared
 ├── TopicFileInvalid      TOPIC_FILE_INVALID    the declaration of the topics cannot be read
 ├── OffsetVanished        OFFSET_VANISHED       the next raw record to read no longer exists
+├── TransactionHangs      TRANSACTION_HANGS     records stay behind a transaction that does not end
 ├── InstanceReplaced      INSTANCE_REPLACED     another process runs under our instance id
 ├── NotAuthorized         NOT_AUTHORIZED        the broker refuses us
 ├── JavaMissing           JAVA_MISSING          the local broker has no Java to run on
@@ -77,6 +78,20 @@ class OffsetVanished(KafkaRoomError):
     """The next raw record to read no longer exists: retention was faster than we were, or the topic was made anew."""
 
     code = "OFFSET_VANISHED"
+
+
+class TransactionHangs(KafkaRoomError):
+    """Records stay behind a transaction that does not end."""
+
+    code = "TRANSACTION_HANGS"
+
+    @classmethod
+    def at(cls, topic: str, partition: int) -> TransactionHangs:
+        """Name the partition."""
+        return cls(
+            f"records of {topic}/{partition} stay behind a transaction that does not end",
+            "find it and end it as docs/hanging-transactions.md shows, then try again",
+        )
 
 
 class InstanceReplaced(KafkaRoomError):

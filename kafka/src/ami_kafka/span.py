@@ -11,11 +11,13 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from ami_kafka import clients
 from ami_kafka.check import check
-from ami_kafka.errors import OffsetVanished
+from ami_kafka.errors import OffsetVanished, TransactionHangs
 from ami_kafka.offsets import Bounds, bounds
 from ami_kafka.triage import Verdict, triage
 
 _ASK_EVERY_S = 5.0
+PATIENCE_S = 90.0
+"""Longer than any transaction of ours lives: what is behind one for so long is behind one that hangs."""
 _FAR_MS = 1 << 62
 
 Place = tuple[str, int]
@@ -38,13 +40,15 @@ class Span(NamedTuple):
 class SpanReader:
     """Reads committed records of some spans. Use as a context manager."""
 
-    def __init__(self, bootstrap: str, group: str, spans: Mapping[Place, Span]) -> None:
+    def __init__(self, bootstrap: str, group: str, spans: Mapping[Place, Span], patience_s: float = PATIENCE_S) -> None:
         """Begin; `group` is only a name for the broker's logs, and for offsets its owner may commit to be seen."""
         self._bootstrap = bootstrap
         self._spans = dict(spans)
         self._unread = {place for place, span in spans.items() if span.end is None or span.end > span.start}
         self._position = {place: spans[place].start for place in self._unread}
         self._asked = time.monotonic()
+        self._idle_s = 0.0
+        self._patience_s = patience_s
         self._lost = False
         self.consumer: Consumer = clients.consumer(
             bootstrap, group, on_error=self._on_error, enable_partition_eof=True, fetch_wait_max_ms=100
@@ -59,11 +63,13 @@ class SpanReader:
     def read(self, limit: int = 1000, timeout_s: float = 0.5) -> list[Message]:
         """Return records of the spans, each partition's in order; empty where none came in time.
 
-        Raises OffsetVanished where one that is to be read exists no more, KafkaUnavailable, KafkaException.
+        Raises OffsetVanished where one that is to be read exists no more, TransactionHangs where one stays behind an
+        open transaction, KafkaUnavailable, KafkaException.
         """
         found: list[Message] = []
         if self.finished:
             return found
+        begun = time.monotonic()
         for message in self.consumer.consume(limit, timeout_s):
             place = (str(message.topic()), int(message.partition() or 0))
             error = message.error()
@@ -78,14 +84,25 @@ class SpanReader:
             found.append(message)
             if offset + 1 == end:
                 self._unread.discard(place)
-        if self._lost and not found and time.monotonic() - self._asked > _ASK_EVERY_S:
-            self._lost, self._asked = False, time.monotonic()
-            check(self._bootstrap)  # an idle connection may end without harm: only a Kafka that is away is an error
+        self._idle_s = 0.0 if found else self._idle_s + time.monotonic() - begun
+        if not found and not self.finished:
+            self._look_around()
         return found
 
     def position(self, place: Place) -> int:
         """Return the offset after the last one read of a place, or where its span starts."""
         return self._position.get(place, self._spans[place].start)
+
+    def _look_around(self) -> None:
+        """See whether there is a reason why nothing comes."""
+        now = time.monotonic()
+        if self._lost and now - self._asked > _ASK_EVERY_S:
+            self._lost, self._asked = False, now
+            check(self._bootstrap)  # an idle connection may end without harm: only a Kafka that is away is an error
+        waiting = sorted(place for place in self._unread if self._spans[place].end is not None)
+        if waiting and self._idle_s > self._patience_s:
+            check(self._bootstrap)
+            raise TransactionHangs.at(*waiting[0])
 
     def _on_message_error(self, place: Place, error: KafkaError, offset: int) -> None:
         if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - the client's public name for it
