@@ -74,7 +74,8 @@ class Line:
         return sum(event.fields["records"] for event in self.events if event.kind is EventKind.COMMITTED)
 
     def held(self):
-        return [event.sentence for event in self.events if event.kind is EventKind.HELD]
+        held = [event for event in self.events if event.kind is EventKind.HELD]
+        return [event.sentence for event in held if event.fields["cause"] == "breaker"]
 
     def reasons(self):
         return Counter(headers(record)["dlq.reason"] for record in read_all(self.bootstrap, names.DEAD_LETTERS))

@@ -16,8 +16,8 @@ from ami_dlms.framing import wrapper
 from ami_dlms.security import Keys, Protection, protect
 from ami_kafka import clients, topics
 from ami_kafka.broker import LocalBroker
-from ami_normalize.keys import KeyRing
 from ami_normalize.observe.endpoint import Address
+from ami_normalize.stream import processor
 from ami_normalize.stream.run import run
 from ami_normalize.stream.settings import Settings
 from ami_schemas import topics as names
@@ -39,7 +39,7 @@ class Line:
         self.bootstrap = bootstrap
         self.sent = 0
         self._stop = threading.Event()
-        settings = Settings(bootstrap, keys=keys, metrics=Address("127.0.0.1", self.port), patience_s=3.0)
+        settings = Settings(bootstrap, keys=keys, metrics=Address("127.0.0.1", self.port), patience_s=12.0)
         self._thread = threading.Thread(target=run, args=(settings, self._stop))
         self._producer = clients.producer(bootstrap)
 
@@ -119,14 +119,14 @@ def test_it_waits_says_why_and_goes_on(broker, line, monkeypatch, wait_until):
     assert line.metric('ami_normalize_records_total{manufacturer="AMI"}') == 10
 
     missing = []
-    find = KeyRing.find
+    outputs = processor.outputs
 
-    def found(ring, title):
+    def lacking(*arguments):
         if missing:
             raise missing[0]
-        return find(ring, title)
+        return outputs(*arguments)
 
-    monkeypatch.setattr(KeyRing, "find", found)
+    monkeypatch.setattr(processor, "outputs", lacking)
     for number, (fault, cause) in enumerate(
         (
             (OSError("the key store does not answer"), "environment"),
@@ -136,7 +136,8 @@ def test_it_waits_says_why_and_goes_on(broker, line, monkeypatch, wait_until):
     ):
         missing.append(fault)
         line.send(10)
-        wait_until(lambda: line.status()[0] == 503, 30)
+        wait_until(lambda expected=cause: (line.page()["state"], line.page()["cause"]) == ("held", expected), 60)
+        wait_until(lambda: line.status()[0] == 503, 60)
         page = line.page()
         assert (page["state"], page["cause"], page["healthy"]) == ("held", cause, False)
         assert str(fault) in page["reason"]
@@ -155,8 +156,8 @@ def test_it_waits_says_why_and_goes_on(broker, line, monkeypatch, wait_until):
         line.send(10)
         wait_until(lambda: line.page()["state"] == "kafka-away", 60)
         page = line.page()
-        assert (page["healthy"], page["cause"], page["lag"]) == (False, "kafka", None)
-        assert line.status()[0] == 503
+        assert (page["cause"], page["lag"]) == ("kafka", None)
+        wait_until(lambda: line.status()[0] == 503, 60)
         assert line.metric("ami_normalize_kafka_away") == 1
     finally:
         os.kill(node.pid, signal.SIGCONT)

@@ -77,7 +77,7 @@ def normalize(
     ] = None,
     patience: Annotated[
         float,
-        typer.Option(metavar="SECONDS", min=1.0, help="Unhealthy: records wait, and none was done for so long."),
+        typer.Option(metavar="SECONDS", min=10.0, help="Unhealthy: records wait, and none was done for so long."),
     ] = 60.0,
     instance_id: Annotated[
         str | None,
