@@ -9,15 +9,20 @@ from datetime import timedelta
 from statistics import median
 from typing import Any, Final
 
+from ami_dlms.axdr import Tag
 from ami_normalize.learning.electricity import Numbers
 from ami_normalize.learning.findings import Finding
 from ami_normalize.learning.samples import Sample
 from ami_normalize.learning.table import Column, Table, tables
 from ami_normalize.learning.words import constant_begin, words
+from ami_normalize.model import ScalerUnit
+from ami_normalize.shapes import lists
+from ami_schemas import units
 
 SURE: Final = 0.6
 """A column that is less sure stays without OBIS, so that it is passed over."""
 _INVERTED_S: Final = 600
+_CONTRADICTED: Final = 0.3
 
 
 @dataclass(frozen=True)
@@ -117,7 +122,7 @@ def _proposal(table: Table, name: str) -> Proposal:
             Place(
                 column.index,
                 column.kind,
-                told.get(column.index, _other(column)),
+                _held(told.get(column.index, _other(column)), _stated(table, column.index + 1)),
                 constant_begin(column) if column.kind == "text" else "",
                 _examples(column),
             )
@@ -125,6 +130,28 @@ def _proposal(table: Table, name: str) -> Proposal:
         ),
         _inverted(table),
         name,
+    )
+
+
+def _stated(table: Table, index: int) -> ScalerUnit | None:
+    """Return the scaler and unit that a column always states, or None."""
+    column = table.columns[index] if index < len(table.columns) else None
+    if column is None or column.kind != "scaler-unit":
+        return None
+    found = {lists.scaler_unit(cell) for cells in column.cells for cell in cells if cell.tag == Tag.STRUCTURE}
+    return found.pop() if len(found) == 1 else None
+
+
+def _held(finding: Finding, stated: ScalerUnit | None) -> Finding:
+    """Hold a finding against what the message states: its scaler counts, another unit speaks against the finding."""
+    if stated is None or not finding.obis or finding.unit is None:
+        return finding
+    symbol = units.symbol(stated.unit) or ""
+    if symbol == finding.unit:
+        return finding._replace(scaler=stated.scaler, reason=f"{finding.reason}; the message states the unit, too")
+    sure = min(finding.confidence, _CONTRADICTED)
+    return finding._replace(
+        confidence=sure, reason=f"{finding.reason}; but the message states the unit {symbol or 'none'}"
     )
 
 

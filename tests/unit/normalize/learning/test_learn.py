@@ -264,3 +264,24 @@ def test_values_of_any_kind_end_in_a_proposal(rows, timed):
     assert sum(len(proposal.table.samples) for proposal in proposals) == len(found)
     assert all(0 <= place.finding.confidence <= 1 for proposal in proposals for place in proposal.places)
     assert check(json.dumps(as_mapping(proposals, 0.0)).encode()).problems == ()
+
+
+class Stated(Number):
+    """Scaler and unit of the number before."""
+
+    def __init__(self, scaler, unit):
+        super().__init__("", None, 0, None)
+        self.stated = structure(Data(Tag.INT8, scaler), Data(Tag.ENUM, unit))
+
+    def item(self, _):
+        return self.stated
+
+
+def test_a_unit_that_the_message_states_is_held_against_what_values_say():
+    volt, degree = 35, 9
+    layout = [*VOLTAGES[:1], Stated(-1, volt)]
+    _, agreed = learnt(layout, fleet(), header=date_time)
+    assert said(agreed)[0] == ("1.0.32.7.0.255", "V", -1)
+    _, denied = learnt([*VOLTAGES[:1], Stated(-1, degree)], fleet(), header=date_time)
+    assert said(denied)[0] == ("", None, 0)
+    assert "the message states the unit degC" in denied.places[0].finding.reason
