@@ -93,6 +93,17 @@ DEVIATIONS: Final = (
 )
 
 
+def stated_size(apdu: bytes) -> int:
+    """Return how many elements the list of a data-notification says it has, 0 where it is no list."""
+    at = _body(apdu)
+    if at is None or apdu[at] not in {Tag.STRUCTURE, Tag.ARRAY}:
+        return 0
+    try:
+        return axdr.read_length(apdu, at + 1)[0]
+    except ReceivedError:
+        return 0
+
+
 def ends_early(apdu: bytes) -> bytes | None:
     """Cut a data-notification whose list ends too early to the elements that are whole; None if there are none."""
     at = _body(apdu)

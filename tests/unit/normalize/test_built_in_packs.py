@@ -9,8 +9,10 @@ from ami.readings.v1 import meter_readings_pb2 as pb
 from ami_dlms.apdu import DataNotification, GetResponseNormal
 from ami_dlms.axdr import NULL, Data, Tag, array, structure
 from ami_normalize.dialects import Dialects
+from ami_normalize.explanation.page import explain
 from ami_normalize.fast import Normalizer
-from ami_normalize.pipeline import Context, Parked, RawRecord, ReadingsOutcome, normalize
+from ami_normalize.offline import decode_line
+from ami_normalize.pipeline import Context, Parked, RawRecord, ReadingsOutcome, Rejected, normalize
 from ami_normalize.render import reading as rendered
 from ami_normalize.shapes import telegram
 from ami_schemas import units
@@ -168,7 +170,7 @@ def test_wiener_netzes_list_is_alike_for_all_makers(title):
     assert values(found) == ENERGIES | POWERS | {"1.0.0": ("2024-03-01T12:00:00", None)}
 
 
-@pytest.mark.parametrize("powers", [0, 2, 4])
+@pytest.mark.parametrize("powers", [2, 4])
 def test_iskraemecos_list_with_time_and_date_apart(powers):
     time, date = octets(NOON[5:9]), octets(NOON[:5])
     head = (octets((0, 6, 25, 9, 0, 255)), text("2200001"), time, date)
@@ -232,6 +234,26 @@ def test_the_slovenian_list_of_one_phase(own_powers):
     assert {code: told[code] for code in POWERS} == POWERS
     assert (told["32.7.0"], told["31.7.0"]) == ((230.1, "V"), (1.5, "A"))
     assert told.get("21.7.0") == ((9, "W") if own_powers else None)
+
+
+# --- lists that end early
+
+
+@pytest.mark.parametrize("present", range(4, 13))
+def test_a_list_that_ends_early_is_read_by_what_it_says_to_be(present):
+    """Of Kaifa's thirteen elements nine are not its list of one phase, which has nine."""
+    whole = structure(*HEAD, *numbers(1, 2, 3, 4), *numbers(1500, 2500, 3500, 2301, 2302, 2303))
+    octets_of = [push(structure(*whole.value[:count]), tagged=True).value for count in (present, 13)]
+    cut = octets_of[1][: len(octets_of[0])]
+    (outcome,) = normalize(RawRecord("ami.raw.v1", 0, 0, b"meter-1", cut), CONTEXT)
+    assert isinstance(outcome, Rejected)
+    answer = decode_line({"id": "1", "hex": cut.hex()}, Context(lenient=True))
+    told = {one["obis"][4:]: (float(one["value"]), one["unit"]) for one in answer["readings"][3:]}
+    expected = {f"{code}.255": value for code, value in (POWERS | THREE).items()}
+    assert told == dict(list(expected.items())[: present - 3])
+    assert all("TRUNCATED" in one["quality"] for one in answer["readings"])
+    page = explain({"id": "1", "hex": cut.hex()}, Context(lenient=True))
+    assert [one["path"] for one in page["apdus"][0]["readings"]] == [f"body[{at}]" for at in range(present)]
 
 
 # --- what is nobody's

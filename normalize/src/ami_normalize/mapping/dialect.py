@@ -60,13 +60,13 @@ class Layout(NamedTuple):
     period_s: int = 0
     """Of a layout of rows: the capture period, 0 where the stamps tell."""
 
-    def fits(self, items: Sequence[Data], *, tagged_time: bool) -> bool:
-        """Tell whether a list is of this layout."""
+    def fits(self, items: Sequence[Data], *, tagged_time: bool, size: int) -> bool:
+        """Tell whether a list is of this layout; it says to have `size` elements, and may end early."""
         return (
             not self.profile
-            and len(items) == len(self.columns)
+            and size == len(self.columns) >= len(items)
             and self.tagged_time in {None, tagged_time}
-            and all(column.fits(item) for column, item in zip(self.columns, items, strict=True))
+            and all(column.fits(item) for column, item in zip(self.columns, items))  # noqa: B905  the list may end early
         )
 
     def fits_rows(self, items: Sequence[Data]) -> bool:

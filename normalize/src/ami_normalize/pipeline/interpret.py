@@ -14,6 +14,7 @@ from ami_dlms.axdr import Data, Tag
 from ami_dlms.cosem.buffer import RowMalformed
 from ami_dlms.obis import format_obis
 from ami_normalize import plausibility
+from ami_normalize.deviations import stated_size
 from ami_normalize.dialects import NO_DIALECT, Dialect, Layout, Traits
 from ami_normalize.instants import Instant, from_octets
 from ami_normalize.learning.fingerprint import fingerprint
@@ -194,7 +195,8 @@ def _unnamed(
     """Read a body that names nothing: by a layout of its list or its rows, or as rows of a registered profile."""
     forced = _registered_dialect(context, meter)
     dialects = [forced] if forced else context.dialects.laying_out(said.plain.system_title or b"")
-    found = positional.explained(body.value, dialects, tagged_time=notification.tagged_date_time)
+    size = stated_size(said.plain.octets) if Quality.TRUNCATED in said.quality else len(body.value)
+    found = positional.explained(body.value, dialects, tagged_time=notification.tagged_date_time, size=size)
     if found is not None:
         return Objects(found.entries, notification.date_time, found.dialect, layout=found.layout, meter=meter)
     for rows in (body.value, (Data(Tag.STRUCTURE, body.value),)):  # rows, or one alone

@@ -21,12 +21,16 @@ class Explained(NamedTuple):
     entries: list[Entry]
 
 
-def explained(items: Sequence[Data], dialects: Sequence[Dialect], *, tagged_time: bool) -> Explained | None:
-    """Return the objects of a list by the first layout that fits, or None if none does."""
+def explained(items: Sequence[Data], dialects: Sequence[Dialect], *, tagged_time: bool, size: int) -> Explained | None:
+    """Return the objects of a list by the first layout that fits, or None if none does.
+
+    `size` is how many elements the list says it has: one that ends early is explained as far as it goes.
+    """
     for dialect in dialects:
         for layout in dialect.layouts:
-            if layout.fits(items, tagged_time=tagged_time):
-                return Explained(dialect, layout, [*_clock(items, layout), *_columns(items, layout)])
+            if layout.fits(items, tagged_time=tagged_time, size=size):
+                there = layout._replace(columns=layout.columns[: len(items)])
+                return Explained(dialect, there, [*_clock(items, there), *_columns(items, there)])
     return None
 
 
