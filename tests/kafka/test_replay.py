@@ -17,7 +17,7 @@ from ami_normalize.archive.run import archive
 from ami_normalize.dialects import Dialects
 from ami_normalize.pipeline import Context
 from ami_normalize.replay.diff import diff, diff_topics
-from ami_normalize.replay.errors import ReplayDiffers, ReplayUnfinished
+from ami_normalize.replay.errors import ReplayDiffers, ReplayTaken, ReplayUnfinished
 from ami_normalize.replay.plan import plans
 from ami_normalize.replay.run import Settings as ReplaySettings
 from ami_normalize.replay.run import replay
@@ -193,6 +193,25 @@ def test_what_was_stopped_goes_on_and_nothing_is_doubled(live):
     assert 20 <= first.records < second.records == METERS * PUSHES + 2
     assert len(values(live, "stopped")) == METERS * PUSHES + 2
     assert diff(live, "stopped").kinds == {}
+
+
+def test_a_second_process_puts_the_first_out_and_nothing_is_doubled(live):
+    started, ended = threading.Event(), []
+
+    def first():
+        with pytest.raises(ReplayTaken, match="another process"):
+            done(live, "twice", rate=5, on_progress=lambda plan: started.set() if plan.records else None)
+        ended.append("put out")
+
+    thread = threading.Thread(target=first)
+    thread.start()
+    assert started.wait(60)
+    plan = done(live, "twice")
+    thread.join(60)
+
+    assert ended == ["put out"]
+    assert (plan.complete, plan.records) == (True, METERS * PUSHES + 2)
+    assert len(values(live, "twice")) == METERS * PUSHES + 2
 
 
 def test_what_replay_protection_found_live_stays_rejected(live):
