@@ -43,6 +43,8 @@ class Signs:
         )
         self._starts = _distinct(column.starts for column in columns)
         self._titles = _distinct(condition.system_title for condition in conditions)
+        self._begins = frozenset(begin[0] for begin in self._titles)
+        """First octets of the titles asked for: hardly any other title needs a look at them."""
         self._flags = frozenset(condition.flag for condition in conditions if condition.flag)
         self._clock = clock
         self._makers: dict[bytes, str] = {}
@@ -72,7 +74,7 @@ class Signs:
 
     def of_title(self, title: bytes) -> object:
         """Return what dialects can see of a system title."""
-        if self._titles:
+        if title[0] in self._begins:
             begun = tuple([begin for begin in self._titles if title.startswith(begin)])
             if begun:
                 return self._maker(title), begun
