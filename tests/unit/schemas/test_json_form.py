@@ -1,6 +1,7 @@
 """The canonical JSON of a reading is the protobuf JSON mapping, and beside it what people read."""
 
 import json
+import math
 import re
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -26,7 +27,8 @@ WORDS = st.text(max_size=12)
 OBIS = st.sampled_from(["1.0.1.8.0.255", "0.0.96.1.0.255", "1.1.99.1.0.255", "7.0.3.0.0.255"])
 WIDE = st.integers(-(1 << 63), (1 << 63) - 1)
 MOMENTS = st.integers(0, 9_000_000_000_000_000)
-REALS = st.floats(allow_nan=True)
+REALS = st.floats().map(lambda real: math.nan if math.isnan(real) else real)
+"""JSON has one NaN, without sign."""
 QUALITIES = st.lists(ENUMS[pb.Quality], max_size=3)
 TYPES = st.sampled_from(["", "0.0.0.1.1.1.12.0.0.0.0.0.0.0.0.0.72.0"])
 
