@@ -159,8 +159,8 @@ def test_killed_over_and_over_it_finds_everything_under_the_same_names(bootstrap
 
 def test_a_restart_remembers_its_meters_and_reads_nothing_again(bootstrap, port, tmp_path, patient):
     records = write(bootstrap, story("again-", 24, 10, time.time_ns() // 1000 - 60 * MINUTE), flush=7)
-    with running(*arguments(bootstrap, port, "--config", patient), log=tmp_path / "1.log"):
-        until(lambda: caught_up(port, len(records)), "all read")
+    with running(*arguments(bootstrap, port, "--config", patient), log=tmp_path / "1.log") as process:
+        until(lambda: caught_up(port, len(records)), "all read", process=process, log=tmp_path / "1.log")
         until(lambda: get(port, "/api/meters/3/again-3")[0] == 200, "the meter is known")
         before = json.loads(get(port, "/api/meters/3/again-3")[1])
     log = tmp_path / "2.log"

@@ -44,8 +44,13 @@ def test_every_command_is_a_verb_with_options_it_has(name):
 
 def test_the_stack_is_whole():
     assert OURS["normalizer"]["deploy"]["replicas"] == 2
-    assert {"kafka", "topics", "agent", "normalizer"} <= set(COMPOSE["services"])
+    assert {"kafka", "topics", "agent", "normalizer", "watch"} <= set(COMPOSE["services"])
     assert len([name for name in OURS if name.startswith(("meter-", "pusher-"))]) == 5
+
+
+def test_every_published_port_but_the_listener_is_of_this_machine_only():
+    ports = [port for service in COMPOSE["services"].values() for port in service.get("ports", ())]
+    assert {port for port in ports if not port.startswith("127.0.0.1:")} == {"4059:4059/tcp", "4059:4059/udp"}
 
 
 def test_every_service_it_waits_for_is_there():

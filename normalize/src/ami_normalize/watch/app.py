@@ -11,6 +11,8 @@ import asyncio
 import time
 from collections.abc import Iterable, Iterator
 from typing import Any, Final, cast
+from urllib.parse import quote
+from uuid import uuid4
 
 import faust
 from aiokafka.errors import KafkaError
@@ -34,8 +36,8 @@ WATCHED: Final = (topics.READINGS, topics.EVENTS, topics.DEAD_LETTERS)
 
 _WITHIN_S: Final = 0.2
 _COMMIT_EVERY_S: Final = 1.0
-_AHEAD_S: Final = 60.0
-"""How long records may be missing that come before those handed to us."""
+_AHEAD_S: Final = 2.0
+"""How long records may be missing that come before those handed to us, until they are read again."""
 _LOOK_EVERY_S: Final = 2.0
 _PER_METER_S: Final = 60e-6
 """Pause between two surveys for each meter: a survey of a million meters is made once a minute."""
@@ -64,7 +66,10 @@ class WatchApp(faust.App):
 
 
 def make_app(settings: Settings, partitions: int, data: str) -> WatchApp:
-    """Make the app; `partitions` is the count of all our topics, `data` a directory of its own."""
+    """Make the app; `partitions` is the count of all our topics, `data` a directory of its own.
+
+    Its URL is only a name: the one of a static member must not change, and no two may have the same.
+    """
     return WatchApp(
         settings.group,
         broker=[f"kafka://{each.strip()}" for each in settings.bootstrap.split(",")],
@@ -91,7 +96,7 @@ def make_app(settings: Settings, partitions: int, data: str) -> WatchApp:
         stream_wait_empty=False,
         stream_recovery_delay=0,
         table_standby_replicas=0,
-        web_host=settings.web.host,
+        canonical_url=f"http://{quote(settings.instance_id or uuid4().hex, safe='')}.ami-watch.invalid",
         web_bind=settings.web.host,
         web_port=settings.web.port,
         worker_redirect_stdouts=False,
@@ -116,12 +121,14 @@ class Watch:
         self._fleet = Fleet(self._table, settings.policy)
         self._health = Health()
         self._changing = asyncio.Lock()
+        self._moving = False
         self._surveyed: Overview = Survey(_now_us(), settings.policy).overview()
         self._next_survey_s = self._next_report_s = 0.0
         self._reported: dict[str, int] = {}
         self._inputs = app.topic(*WATCHED, key_type=bytes, value_type=bytes, allow_empty=True, acks=False)
         self._events = app.topic(topics.EVENTS, key_type=bytes, value_type=bytes)
         self._batch = settings.batch
+        app.on_partitions_revoked.connect(self._on_revoked)
         app.agent(self._inputs, concurrency=1, name="watch")(self._observe)
         app.timer(_COMMIT_EVERY_S)(self.commit)
         app.timer(_LOOK_EVERY_S)(self._look)
@@ -130,8 +137,8 @@ class Watch:
 
     async def _observe(self, stream: StreamT[bytes]) -> None:
         async for batch in cast("Stream[bytes]", stream).noack_take(self._batch, within=_WITHIN_S):
-            events = list(self._ours(batch))
             async with self._changing:
+                events = list(self._ours(batch))
                 await self._keep([found for event in events for found in self._fleet.take(_record(event))])
                 self._done.update((event.message.tp, event.message.offset + 1) for event in events)
 
@@ -141,14 +148,27 @@ class Watch:
         done = {tp: offset for tp, offset in self._done.items() if tp in assigned and self._committed.get(tp) != offset}
         if done and await self._consumer.commit_done(done):
             self._committed.update(done)
-        waiting = [tp for tp, since_s in self._ahead.items() if time.monotonic() - since_s > _AHEAD_S]
-        if waiting:
-            raise RuntimeError(f"records before those of {waiting} were never handed over; a restart reads them again")
+        await self._rewind(assigned)
+
+    async def _rewind(self, assigned: set[TP]) -> None:
+        now_s = time.monotonic()
+        again = {tp for tp, since_s in self._ahead.items() if tp in assigned and now_s - since_s > _AHEAD_S}
+        if again and not self._moving:
+            self._fleet.counts["rewound"] += len(again)
+            await self._consumer.rewind({tp: self._done.get(tp, 0) for tp in again})
+            self._ahead.update(dict.fromkeys(again, now_s))
+
+    def trouble(self) -> str | None:
+        """Say why it cannot get on without a new start, if so."""
+        if not self._app.should_stop and self._consumer.left_alone():
+            return "the membership in the consumer group ended"
+        return None
 
     async def finish(self) -> None:
         """Bring what is in hand to its end, and commit it."""
-        async with self._changing:
-            await self.commit()
+        if not self._moving:
+            async with self._changing:
+                await self.commit()
 
     def _ours(self, batch: Iterable[Any]) -> Iterator[EventT[bytes]]:
         """Leave out what was handed to us before its partition went to somebody else, and what does not follow."""
@@ -239,13 +259,26 @@ class Watch:
     def _owns(self, key: bytes) -> bool:
         return _partition(key) in self._owned
 
+    async def _on_revoked(self, *_arguments: object, **_named: object) -> None:
+        """Bring what is in hand to its end, and change nothing until the table is recovered.
+
+        A state written meanwhile would be overwritten by the older one of the changelog, or by a stranger's.
+        """
+        if self._moving:
+            return
+        await self._changing.acquire()
+        self._moving = True
+        await self.commit()
+
     def _on_recovered(self, owned: frozenset[int]) -> None:
         self._owned = owned
         self._handed_before = dict(self._app.monitor.tp_read_offsets)
         self._done, self._committed, self._ahead = {}, {}, {}
-        self._fleet.settle()
         self._fleet.know(self._table)
         self._next_survey_s = 0.0
+        if self._moving:
+            self._moving = False
+            self._changing.release()
         self._log.info("recovered", partitions=sorted(owned), meters=len(self._table))
 
     def _report(self, now_s: float) -> None:

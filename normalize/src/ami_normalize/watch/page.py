@@ -115,7 +115,9 @@ def _row(row: Row) -> list[str]:
 
 def _cell(value: Any) -> str:
     if isinstance(value, list):
-        return "<br>".join(escape(", ".join(f"{name} {of}" for name, of in each.items())) for each in value)
+        return "<br>".join(
+            escape(", ".join(f"{name.replace('_', ' ')} {of}" for name, of in each.items())) for each in value
+        )
     return "" if value is None else escape(str(value))
 
 

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import signal
 import tempfile
+from typing import Final
 
 from aiokafka.errors import KafkaError
 from structlog.typing import FilteringBoundLogger
@@ -15,6 +16,8 @@ from ami_kafka.errors import KafkaUnavailable, TopicDiffers, TopicMissing
 from ami_normalize.watch.app import WATCHED, Watch, make_app
 from ami_normalize.watch.settings import Settings
 from ami_schemas import topics
+
+_LOOK_EVERY_S: Final = 5.0
 
 
 def run(settings: Settings, log: FilteringBoundLogger) -> None:
@@ -47,11 +50,16 @@ async def _run(settings: Settings, partitions: int, data: str, log: FilteringBou
         asyncio.get_running_loop().add_signal_handler(number, asked.set)
     starting = asyncio.ensure_future(app.start())
     ended = [asyncio.ensure_future(asked.wait()), asyncio.ensure_future(app.wait_until_stopped()), starting]
+    trouble = None
     try:
-        await asyncio.wait(ended[:2], return_when=asyncio.FIRST_COMPLETED)
+        while trouble is None:
+            done, _ = await asyncio.wait(ended[:2], timeout=_LOOK_EVERY_S, return_when=asyncio.FIRST_COMPLETED)
+            if done:
+                break
+            trouble = watch.trouble()
         if asked.is_set() and app.started and starting.done():
             await watch.finish()
-        elif not asked.is_set():
+        elif not asked.is_set() and trouble is None:
             await asyncio.wait([starting])
     finally:
         await app.stop()
@@ -59,6 +67,8 @@ async def _run(settings: Settings, partitions: int, data: str, log: FilteringBou
             each.cancel()
         await asyncio.gather(*ended, return_exceptions=True)
     reason = app.crash_reason
+    if trouble is not None:
+        raise KafkaUnavailable.at(settings.bootstrap, trouble)
     if reason is None:
         log.info("ended")
     elif isinstance(reason, KafkaError):

@@ -9,7 +9,7 @@ off (`acks=False` where the topics are named), and `commit_done` commits what is
 Nothing left out: while Faust starts or rebalances it throws fetched records away and seeks back to what was committed.
 That does nothing where nothing was committed yet, and where later records went through already, those that come again
 are taken for old ones and dropped. So each message says from which offset on there is no other record before it
-(`since`), and only one that follows what is done counts (`follows`).
+(`since`), only one that follows what is done counts (`follows`), and what was left out is read again (`rewind`).
 """
 
 from __future__ import annotations
@@ -68,6 +68,18 @@ class _Thread(driver.AIOKafkaConsumerThread):
             self._next[tp] = self.begun[tp] = sought[tp] = offset
         return sought
 
+    async def rewind(self, offsets: Mapping[TP, int]) -> None:
+        await self.call_thread(self._rewind, offsets)
+
+    async def _rewind(self, offsets: Mapping[TP, int]) -> None:
+        consumer = self._ensure_consumer()
+        for each in consumer.assignment():
+            tp = TP(each.topic, each.partition)
+            if tp in offsets:
+                offset = max(offsets[tp], self.begun.get(tp, 0))
+                consumer.seek(each, offset)
+                self._next[tp] = offset
+
     async def _fetch_records(self, *arguments: Any, **named: Any) -> Any:
         """Fetch, and note of each record what lies before it; in the thread that seeks, so that nothing intervenes."""
         records = await super()._fetch_records(*arguments, **named)
@@ -86,6 +98,16 @@ class Consumer(driver.Consumer):
     def follows(self, message: Message, done: int) -> bool:
         """Tell whether all records before a message are done, where those before the offset `done` are."""
         return message.since <= max(done, self._thread.begun.get(message.tp, 0))
+
+    async def rewind(self, offsets: Mapping[TP, int]) -> None:
+        """Read again from what is done on, where records that come before those handed over never came."""
+        await self._thread.rewind(offsets)
+
+    def left_alone(self) -> bool:
+        """Tell whether what keeps us in the group has died: aiokafka logs it once, and reads nothing from then on."""
+        coordinator = getattr(self._thread._consumer, "_coordinator", None)  # noqa: SLF001  it has no word for it
+        task = getattr(coordinator, "_coordination_task", None)
+        return task is not None and task.done()
 
     async def commit_done(self, offsets: Mapping[TP, int]) -> bool:
         """Commit the next offsets to read; False where the partitions are not ours any more."""

@@ -67,7 +67,7 @@ def test_all_tables_of_a_meter_are_json(watched):
     assert shown["intervals"][0]["period_s"] == 900
     assert shown["missing_intervals"] == 4
     assert shown["registers"] == [
-        {"obis": ENERGY, "profile": None, "unit": "Wh", "mantissa": 3, "scale": 0, "at": "2026-01-01T03:00:00Z"}
+        {"obis": ENERGY, "profile": None, "unit": "Wh", "value": "3", "at": "2026-01-01T03:00:00Z"}
     ]
     assert shown["balance"][0]["register"] == ENERGY
     assert shown["security"][0]["reason"] == "DOWNGRADED"

@@ -12,6 +12,7 @@ from ami_normalize.watch.rules import clock
 from ami_normalize.watch.rules.finding import iso
 from ami_normalize.watch.rules.fleet import split_key
 from ami_normalize.watch.rules.policy import Policy
+from ami_normalize.watch.rules.registers import decimal
 from ami_schemas import units
 
 _SECOND: Final = 1_000_000
@@ -149,8 +150,7 @@ def _register(register: pb.Register) -> dict[str, Any]:
         "obis": format_obis(register.obis[:6]),
         "profile": format_obis(register.obis[6:]) if register.obis[6:] else None,
         "unit": units.symbol(register.unit),
-        "mantissa": register.mantissa,
-        "scale": register.scale,
+        "value": decimal(register.mantissa, register.scale),
         "at": iso(register.at_us),
     }
 

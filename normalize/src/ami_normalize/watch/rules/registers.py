@@ -64,11 +64,11 @@ def _compare(state: pb.Register, value: Value, policy: limits.Registers) -> list
     obis = format_obis(value.obis[:6])
     codes = "/".join(format_obis(value.obis[at : at + 6]) for at in range(0, len(value.obis), 6))
     detail = f"{codes}/{iso(value.at_us)}"
-    was, now = _decimal(state.mantissa, state.scale), _decimal(value.mantissa, value.scale)
+    was, now = decimal(state.mantissa, state.scale), decimal(value.mantissa, value.scale)
     told = f"from {was} at {iso(state.at_us)} to {now}"
     end = _end(before, after, policy.rollover_share)
     if end is not None:
-        text = f"{told}, over the end of its digits at {_decimal(end, scale)}"
+        text = f"{told}, over the end of its digits at {decimal(end, scale)}"
         return [Finding(Kind.ROLLOVER, detail, value.at_us, text, obis)]
     return [Finding(Kind.REGISTER_BACKWARDS, detail, value.at_us, told, obis)]
 
@@ -81,7 +81,8 @@ def _end(before: int, after: int, share: float) -> int | None:
     return end
 
 
-def _decimal(mantissa: int, scale: int) -> str:
+def decimal(mantissa: int, scale: int) -> str:
+    """Write a number of decimal digits, with the zeros of its scale."""
     if scale >= 0:
         return str(mantissa * 10**scale)
     sign, digits = "-" if mantissa < 0 else "", f"{abs(mantissa):0{1 - scale}d}"
