@@ -16,6 +16,8 @@ from ami_cli.main import run as ami
 from ami_kafka import clients, topics
 from ami_kafka.broker import LocalBroker
 from ami_kafka.errors import KafkaRoomError
+from ami_kafka.loop import EventKind
+from ami_kafka.transaction import Aborted, Writer
 from ami_normalize.stream.redrive import RedrivePolicy
 from ami_normalize.stream.run import run
 from ami_normalize.stream.settings import Settings
@@ -242,3 +244,39 @@ def test_a_replayed_push_is_turned_down_after_its_partition_moved_and_redriven_o
     assert set(redriven) == {source(1101)}
     assert set(found.values()) == {1}
     assert markers(bootstrap)[1] == (source(1101), b"readings")
+
+
+def test_a_transaction_given_up_and_a_partition_that_moves_in_the_middle_of_a_redrive_double_nothing(
+    bootstrap, tmp_path, monkeypatch
+):
+    count, path = 8000, tmp_path / "mapping.json"
+    policy = RedrivePolicy(records=200)
+    with capture_logs(), Normalizer(bootstrap, mappings=(path,), redrive=policy) as first:
+        for partition in (2, 3, 8, 9):
+            send(bootstrap, [UNKNOWN] * (count // 4), partition=partition)
+        until(lambda: len(waiting(bootstrap)) == count, "all are parked")
+        original, begun = Writer._flush, []
+
+        def flush(self):
+            begun.append(1)
+            if len(begun) % 5 == 2:
+                raise Aborted("flush", "as this test wants it")
+            original(self)
+
+        monkeypatch.setattr(Writer, "_flush", flush)
+        path.write_text(MAPPING)
+        until(lambda: len(waiting(bootstrap)) < count, "some are redriven")
+        with Normalizer(bootstrap, mappings=(path,), redrive=policy) as second:
+            until(lambda: not waiting(bootstrap), "nothing waits any more")
+            until(lambda: EventKind.ASSIGNED in kinds(second), "partitions moved")
+    assert EventKind.ABORTED in {*kinds(first), *kinds(second)}
+    assert EventKind.REVOKED in kinds(first)
+    found, redriven = readings(bootstrap)
+    assert len(found) == count
+    assert set(found.values()) == {1}
+    assert set(redriven) == set(found)
+    assert len(markers(bootstrap)) == count
+
+
+def kinds(normalizer):
+    return [event.kind for event in normalizer.events]

@@ -41,6 +41,7 @@ class Session:
         self._mean = 1024.0
         self._trouble = 0
         self._away = False
+        self._due = False  # something was, so more of it may be
         self._joined = False
         instance = settings.instance_id
         self._writer = Writer(
@@ -98,7 +99,7 @@ class Session:
         policy = self._settings.batch
         batch: list[RawMessage] = []
         octets = 0
-        deadline = time.monotonic() + policy.age_s
+        deadline = time.monotonic() + (policy.age_s / 10 if self._due else policy.age_s)
         while not self._stop.is_set():
             room = policy.room(len(batch), octets, self._mean)
             left = deadline - time.monotonic()
@@ -158,6 +159,7 @@ class Session:
                 error=str(error),
             )
             return
+        self._due = bool(due)
         if not batch and not due:
             return
         if not is_member(membership):

@@ -76,6 +76,12 @@ def test_dead_letters_show_stage_reason_and_message():
     assert "short" in shown(made)
 
 
+@pytest.mark.parametrize("header", ["ami_redrive", "ami_reset_counter"])
+def test_a_request_among_the_parked_records_shows_what_it_asks_for(header):
+    assert "asked to re" in shown(record("parked", None, **{header: "what-is-meant"}))
+    assert "what-is-meant" in shown(record("parked", None, **{header: "what-is-meant"}))
+
+
 def test_a_marker_of_a_parked_record_shows_what_it_resolves():
     made = record("parked", None, ami_resolves="ami.raw.v1/3/7", ami_outcome="readings")
 

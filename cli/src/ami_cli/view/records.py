@@ -32,6 +32,7 @@ SHORT: Final = {
 
 _HEX_SHOWN: Final = 24
 _UNREADABLE: Final = (DecodeError, OverflowError)
+_REQUESTS: Final = {names.REDRIVE: "redrive", names.RESET_COUNTER: "reset the counter"}
 _BINARY: Final = frozenset({names.CONTEXT, "__value_schema_id"})
 
 
@@ -158,6 +159,11 @@ def _failed(record: Record) -> Iterator[Text]:
             (f"resolved {record.text(names.RESOLVES)}: {record.text(names.OUTCOME)}", 0, "green"),
         )
         return
+    for name, what in _REQUESTS.items():
+        if name in record.headers:
+            told = (f"asked to {what} {record.text(name)}", 0, "magenta")
+            yield _line((record.at, 8, "dim"), (record.key_text, 22, "cyan"), told)
+            return
     yield _line(
         (record.at, 8, "dim"),
         (record.key_text, 22, "cyan"),

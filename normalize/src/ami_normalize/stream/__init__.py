@@ -2,5 +2,6 @@
 
 `settings` how it runs · `inputs` keys, mappings and `routes_in_force`, taken over when they change · `derived` how a
 raw record ends, as records · `processor` a batch to what is written · `routing` readings also to topics of routes ·
-`breaker` stops the line after a bad key roll-out, by how the meters `fared` · `run` the loop, until asked to stop
+`breaker` stops the line after a bad key roll-out, by how the meters `fared` · `waiting` what is parked, and for what,
+and `redrive` what tries it again · `run` the loop, until asked to stop
 """

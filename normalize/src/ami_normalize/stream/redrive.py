@@ -48,7 +48,7 @@ _LATE_MS: Final = 60_000
 """What was parked so shortly after a change may have been processed before it."""
 _CHECKED_AT_ONCE: Final = 2000
 _CHECK_EVERY_S: Final = 1.0
-_FETCH_WAIT_S: Final = 0.02
+_FETCH_WAIT_S: Final = 0.05
 _GAP: Final = 2000
 _WEEK_S: Final = 7 * 86400.0
 _BEYOND: Final = 1 << 63
@@ -290,22 +290,21 @@ class Redrive:
     def _slice(self, context: Context, process: Process) -> Iterator[Output]:
         """Read and try entries that are due until the time is over."""
         until = time.monotonic() + self._policy.seconds
-        job = self._job = self._job or self._next_job()
-        if job is None or self._reader is None:
-            return
-        while time.monotonic() < until:
+        while (left := until - time.monotonic()) > 0:
+            job = self._job = self._job or self._next_job()
+            if job is None or self._reader is None:
+                return
             if not job.read:
-                records, ends = self._reader.take(self._policy.records, _FETCH_WAIT_S)
+                records, ends = self._reader.take(self._policy.records, min(left, _FETCH_WAIT_S))
                 job.read.extend(records)
                 job.ended = job.ended or bool(ends)
-                if not records:
-                    break
-            yield from self._read(job, job.read.popleft(), context, process)
-            if not job.wanted:
-                break
-        if not job.wanted or (job.ended and not job.read):
-            self._lost(job, _BEYOND)
-            self._job = None
+                if not records and not ends:
+                    return
+            while job.read and job.wanted and time.monotonic() < until:
+                yield from self._read(job, job.read.popleft(), context, process)
+            if not job.wanted or (job.ended and not job.read):
+                self._lost(job, _BEYOND)
+                self._job = None
 
     def _next_job(self) -> _Job | None:
         for number, each in self._partitions.items():
