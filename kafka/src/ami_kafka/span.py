@@ -19,6 +19,10 @@ _ASK_EVERY_S = 5.0
 PATIENCE_S = 90.0
 """Longer than any transaction of ours lives: what is behind one for so long is behind one that hangs."""
 _FAR_MS = 1 << 62
+_FETCHED = 256 << 10
+_MOST_FETCHED = 8 << 20
+"""Fetched at once of a partition, and in all, as compressed: many partitions are read at full speed, ten times as much
+lies in memory then. A larger record comes all the same, alone."""
 
 Place = tuple[str, int]
 """A topic and a partition of it."""
@@ -51,7 +55,13 @@ class SpanReader:
         self._patience_s = patience_s
         self._lost = False
         self.consumer: Consumer = clients.consumer(
-            bootstrap, group, on_error=self._on_error, enable_partition_eof=True, fetch_wait_max_ms=100
+            bootstrap,
+            group,
+            on_error=self._on_error,
+            enable_partition_eof=True,
+            fetch_wait_max_ms=100,
+            fetch_message_max_bytes=_FETCHED,
+            fetch_max_bytes=_MOST_FETCHED,
         )
         self.consumer.assign([TopicPartition(*place, spans[place].start) for place in sorted(self._unread)])
 
