@@ -11,11 +11,11 @@ from ami_dlms.errors import DlmsError
 from ami_dlms.security import Protection
 from ami_dlms.shapes import Shapes
 from ami_normalize import plausibility
-from ami_normalize.fast.exchanges import Exchanges
+from ami_normalize.fast.exchanges import NOTHING, Exchanges
 from ami_normalize.fast.layout import Pool
 from ami_normalize.fast.message import Layout, Seen, see
 from ami_normalize.fast.opened import Opened, Opener
-from ami_normalize.fast.plan import Plan
+from ami_normalize.fast.plan import Identity, Plan
 from ami_normalize.fast.plans import Ended, Plans, TemplatePlans, interpreted
 from ami_normalize.fast.provenance import Provenance
 from ami_normalize.fast.received import Received
@@ -31,6 +31,8 @@ from ami_schemas import headers
 _MOST_LAYOUTS = 64
 """Of one plan: where values decide more, its messages go by the generic pipeline."""
 _POLL, _PUSH = b"poll", b"push"
+_CE_TIME, _EXCHANGE, _CONTEXT = headers.CE_TIME, headers.EXCHANGE, headers.CONTEXT
+_NONE: Final[list[Identity]] = []
 _new: Final = tuple.__new__
 _SEALED = Protection.AUTHENTICATED_ENCRYPTED
 """Enough for every meter."""
@@ -89,24 +91,26 @@ class Normalizer:
 
     def _planned(self, record: RawRecord, rule: Rule | None) -> Outcomes:
         told = record.headers
-        received = self._received.micros(told.get(headers.CE_TIME), record.timestamp_ms)
+        received = self._received.micros(told.get(_CE_TIME), record.timestamp_ms)
         at_us = LATEST if received is None else received
         opened = self._opener.open(record, at_us)
         template, values, _ = self.shapes.decode(opened.octets)
         if template is None:
             raise Unusual
-        asked = self._exchanges.of(told.get(headers.CONTEXT))
-        plans = self._plans.of(template, values)
+        exchange, context = told.get(_EXCHANGE, _PUSH), told.get(_CONTEXT)
+        asked = NOTHING if context is None else self._exchanges.of(context)
+        plans = template.plan
+        if plans is None or plans.owner is not self._plans:
+            plans = self._plans.of(template, values)
         key = plans.key(opened.title, asked, values)
-        plan = plans.find(key) or plans.learn(key, record, opened, values, registered=False)
-        identities = plan.identities if type(plan) is Plan else []
-        answers = (told.get(headers.EXCHANGE) == _POLL, asked.logical_device_name)
-        who = self._whose.of(opened.title, answers, record, identities, values)
+        plan = plans.found.get(key) or plans.learn(key, record, opened, values, registered=False)
+        identities = plan.identities if type(plan) is Plan else _NONE
+        who = self._whose.of(opened.title, (exchange == _POLL, asked.logical_device_name), record, identities, values)
         if opened.protection is not _SEALED:
             self._opener.demand(opened, who.facts, at_us)
         if who.kind is not None:
             key = (who.kind, *key)
-            plan = plans.find(key) or plans.learn(key, record, opened, values, registered=True)
+            plan = plans.found.get(key) or plans.learn(key, record, opened, values, registered=True)
         if type(plan) is not Plan:
             if type(plan) is Ended:
                 return plan.outcomes
@@ -120,7 +124,7 @@ class Normalizer:
             if seen.key in plan.layouts:
                 raise Unusual
             layout = self._learn(message, seen, plans)
-        if rule is not None and told.get(headers.EXCHANGE, _PUSH) == _PUSH:
+        if rule is not None and exchange == _PUSH:
             proof = self._opener.proof(opened)
             if proof is not None:
                 self._ruling = ruling = rule(proof)

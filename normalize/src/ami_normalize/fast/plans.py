@@ -102,7 +102,8 @@ class TemplatePlans:
         """Hold no plan yet; `values` are those of any message of the template."""
         self.owner = owner
         self.template = template
-        self._found: dict[object, Found] = {}
+        self.found: dict[object, Found] = {}
+        """Those made so far, by key."""
         strings: list[tuple[int, int]] = []
         columns: list[tuple[slice, int]] = []
         for run in template.runs:
@@ -130,19 +131,15 @@ class TemplatePlans:
             signs += [self.owner.signs.of_column(tag, values[column]) for column, tag in self._columns]
         return (titled, asked.key, *signs)
 
-    def find(self, key: Key) -> Found | None:
-        """Return the plan of a key, None where none was made yet."""
-        return self._found.get(key)
-
     def learn(self, key: Key, record: RawRecord, opened: Opened, values: Pool, *, registered: bool) -> Found:
         """Make the plan of a key; `registered` by what is registered of the meter too."""
-        if len(self._found) >= _MOST_PLANS:
+        if len(self.found) >= _MOST_PLANS:
             return GENERIC
         try:
             plan = self._made(record, opened, values, registered=registered) if UNSAFE not in key else GENERIC
         except Unusual:
             plan = GENERIC
-        self._found[key] = plan
+        self.found[key] = plan
         return plan
 
     def _made(self, record: RawRecord, opened: Opened, values: Pool, *, registered: bool) -> Found:

@@ -8,7 +8,7 @@ from ami_normalize.instants import micros_of
 from ami_normalize.pipeline.identify import received_at
 
 _FORM: Final = len(b"2026-01-01T00:00:00.000000Z")
-_MINUTE: Final = len(b"2026-01-01T00:00:")
+_SECOND: Final = len(b"2026-01-01T00:00:00.")
 _MOST_KEPT: Final = 4096
 
 
@@ -16,25 +16,23 @@ class Received:
     """Reads `ce_time`, or else the record's own time."""
 
     def __init__(self) -> None:
-        self._minutes: dict[bytes, int | None] = {}
+        self._seconds: dict[bytes, int | None] = {}
 
     def micros(self, stated: bytes | None, timestamp_ms: int) -> int | None:
         """Return microseconds since 1970 in UTC; None where nothing says it."""
-        if stated is not None and len(stated) == _FORM and stated[19:20] == b"." and stated[26:] == b"Z":
-            minute = self._minutes.get(stated[:_MINUTE])
-            if minute is None:
-                minute = self._minute(stated[:_MINUTE])
-            seconds, fraction = stated[17:19], stated[20:26]
-            if minute and seconds.isdigit() and fraction.isdigit() and seconds < b"60":
-                return minute + int(seconds) * 1_000_000 + int(fraction)
+        if stated is not None and len(stated) == _FORM and stated[26] == 90:  # Z
+            begin, fraction = stated[:_SECOND], stated[_SECOND:26]
+            second = self._seconds.get(begin) or self._second(begin)
+            if second and fraction.isdigit():
+                return second + int(fraction)
         moment = received_at(None if stated is None else stated.decode("utf-8", "replace"), timestamp_ms)
         return micros_of(moment) if moment else None
 
-    def _minute(self, begin: bytes) -> int | None:
-        """Return the instant at which a minute begins; None where it names none."""
-        moment = received_at(f"{begin.decode('latin-1')}00.000000Z", 0)
+    def _second(self, begin: bytes) -> int | None:
+        """Return the instant at which a second begins; None where it names none."""
+        moment = received_at(f"{begin.decode('latin-1')}000000Z", 0)
         micros = micros_of(moment) if moment else None
-        if len(self._minutes) >= _MOST_KEPT:
-            self._minutes.clear()
-        self._minutes[begin] = micros
+        if len(self._seconds) >= _MOST_KEPT:
+            self._seconds.clear()
+        self._seconds[begin] = micros
         return micros

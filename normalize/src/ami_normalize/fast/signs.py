@@ -83,10 +83,10 @@ class Signs:
     def _maker(self, title: bytes) -> str:
         """Return the three letters of a maker, if some dialect asks for them; else that there is a title."""
         flag = flag_of(title)
-        if flag not in self._flags:
-            return _SOMEBODY
-        self._makers[title[:_FLAG]] = flag
-        return flag
+        if len(self._makers) >= _MOST_KEPT:
+            self._makers.clear()
+        maker = self._makers[title[:_FLAG]] = flag if flag in self._flags else _SOMEBODY
+        return maker
 
     def _sign(self, data: Data) -> int:
         """Give what can be seen of a string a number."""
