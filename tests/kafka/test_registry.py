@@ -209,6 +209,11 @@ def test_keys_and_meters_take_effect_while_the_normalizer_runs(bootstrap, kek, s
         message = pb.MeterReadings.FromString(read()[0].value())
         assert message.meter.system_title == title(901)
         assert message.provenance.protection == pb.PROTECTION_AUTHENTICATED_ENCRYPTED
+        registered(bootstrap, *keys_of(900, store))
+        wait_until(lambda: ended(bootstrap, names.READINGS, key), 60)
+        (redriven,) = ended(bootstrap, names.READINGS, key)
+        assert headers(redriven)["ami-source"] == headers(parked)["ami-source"]
+        assert headers(redriven)["ami-attempt"] == b"1"
         wait_until(lambda: snapshot(bootstrap, store).mappings, 60)
     written = record_of(bootstrap, f"mapping/{message.provenance.mapping}".encode())
     assert records.dialects_of_record(written).in_order == Dialects.load().in_order
