@@ -166,7 +166,7 @@ class Reason(str, Enum):
         "COUNTER_REUSED",
         Disposition.REJECTED,
         "another message with this invocation counter was accepted before",
-        "treat as forged, or reset the meter's ledger entry after a meter exchange",
+        "treat as forged; if the meter began to count again under its key, `ami ledger reset` it",
         "decrypt",
         "another message of 414d490000000001 with counter 4711 was accepted before",
     )
@@ -174,7 +174,7 @@ class Reason(str, Enum):
         "STALE_COUNTER",
         Disposition.REJECTED,
         "the invocation counter lies below the window",
-        "treat as replayed, or reset the meter's ledger entry after a meter exchange",
+        "treat as replayed; if the meter began to count again under its key, `ami ledger reset` it",
         "decrypt",
         "counter 17 of 414d490000000001 lies below the window, which ends at 4711",
     )
