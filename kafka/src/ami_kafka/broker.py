@@ -19,7 +19,7 @@ import sys
 import time
 import uuid
 from base64 import urlsafe_b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO, NamedTuple
@@ -66,6 +66,7 @@ class LocalBroker:
         *,
         nodes: int = 1,
         port: int | None = None,
+        advertised: Sequence[int] = (),
         jar_cache: Path | None = None,
         progress: Progress | None = None,
     ) -> None:
@@ -73,10 +74,13 @@ class LocalBroker:
 
         `state_dir` defaults to `kafka` in the state directory. `port` is the first node's, the others follow it; None
         takes free ones. What an earlier start chose for the folder (nodes, ports) stays, unless `port` says otherwise.
+        `advertised` gives a port a node, of something between clients and brokers (a proxy): each node then listens
+        once more (`fronts`), and sends whoever comes that way back to the advertised ports.
         """
         self.state_dir = (state_dir or default_state_dir() / "kafka").absolute()
         self._wanted_nodes = nodes
         self._wanted_port = port
+        self._advertised = tuple(advertised)
         self._jar_cache = jar_cache
         self._tell = progress or (lambda _phase, _fraction: None)
         self._guard: subprocess.Popen[bytes] | None = None
@@ -85,6 +89,11 @@ class LocalBroker:
     def bootstrap(self) -> str:
         """The bootstrap address, `host:port,…`; of the last start if it does not run."""
         return ",".join(f"127.0.0.1:{node.port}" for node in self._nodes())
+
+    @property
+    def fronts(self) -> tuple[int, ...]:
+        """The ports where the nodes listen for what comes through `advertised`; empty where nothing is in between."""
+        return tuple(node.front_port for node in self._nodes() if node.front_port is not None)
 
     def start(self) -> None:
         """Start it and return when every node answers; nothing happens where it runs already.
@@ -205,12 +214,18 @@ class LocalBroker:
                     f"port {port} of 127.0.0.1 is in use by another program, so the local Kafka cannot listen there",
                     "stop that program, or choose another port with --port",
                 )
-        spare = _free_ports(2 * count)
+        spare = _free_ports(3 * count)
         ports = ports or spare[:count]
         controllers = [node.controller_port for node in known if _free(node.controller_port)]
         if len(controllers) != count:
-            controllers = spare[count:]
+            controllers = spare[count : 2 * count]
         nodes = [Node(i + 1, ports[i], controllers[i]) for i in range(count)]
+        if self._advertised:
+            fronts = self.fronts or spare[2 * count :]
+            nodes = [
+                node._replace(front_port=front, front_advertised=port)
+                for node, front, port in zip(nodes, fronts, self._advertised, strict=True)
+            ]
         self.state_dir.mkdir(parents=True, exist_ok=True)
         self._record.write_text(json.dumps({"nodes": nodes, "cluster": self._cluster_id()}))
         for node in nodes:

@@ -13,17 +13,29 @@ class Node(NamedTuple):
     number: int
     port: int
     controller_port: int
+    front_port: int | None = None
+    """Where it listens for clients that come through something in between, such as a proxy; None: nowhere."""
+    front_advertised: int | None = None
+    """The port of what is in between, which the node names to these clients as its own."""
 
 
 def server_properties(node: Node, nodes: Sequence[Node], data: Path) -> str:
     """Give the text of `server.properties` for a node of a cluster on the loopback interface."""
     copies = min(3, len(nodes))
     in_sync = max(1, copies - 1)
+    listeners = [f"PLAINTEXT://127.0.0.1:{node.port}"]
+    advertised = list(listeners)
+    if node.front_port is not None:
+        listeners.append(f"FRONT://127.0.0.1:{node.front_port}")
+        advertised.append(f"FRONT://127.0.0.1:{node.front_advertised}")
     settings = {
         "process.roles": "broker,controller",
         "node.id": node.number,
         "controller.quorum.voters": ",".join(f"{n.number}@127.0.0.1:{n.controller_port}" for n in nodes),
-        "listeners": f"PLAINTEXT://127.0.0.1:{node.port},CONTROLLER://127.0.0.1:{node.controller_port}",
+        "listeners": ",".join([*listeners, f"CONTROLLER://127.0.0.1:{node.controller_port}"]),
+        "advertised.listeners": ",".join(advertised),
+        "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,FRONT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+        "inter.broker.listener.name": "PLAINTEXT",
         "controller.listener.names": "CONTROLLER",
         "log.dirs": data,
         "auto.create.topics.enable": "false",

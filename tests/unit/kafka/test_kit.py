@@ -110,6 +110,15 @@ def test_three_nodes_keep_three_copies_and_write_two():
     assert "controller.quorum.voters=1@127.0.0.1:9101,2@127.0.0.1:9102,3@127.0.0.1:9103" in lines
     assert "transaction.state.log.replication.factor=3" in lines
     assert "min.insync.replicas=2" in lines
+    assert "advertised.listeners=PLAINTEXT://127.0.0.1:9002" in lines
+
+
+def test_whoever_comes_through_a_proxy_is_sent_back_to_it():
+    node = Node(1, 9001, 9101, front_port=9201, front_advertised=9301)
+    lines = server_properties(node, [node], Path("/data")).splitlines()
+    assert "listeners=PLAINTEXT://127.0.0.1:9001,FRONT://127.0.0.1:9201,CONTROLLER://127.0.0.1:9101" in lines
+    assert "advertised.listeners=PLAINTEXT://127.0.0.1:9001,FRONT://127.0.0.1:9301" in lines
+    assert "inter.broker.listener.name=PLAINTEXT" in lines
 
 
 def test_the_state_directory_can_be_named(tmp_path, monkeypatch):
