@@ -30,7 +30,7 @@ make, to keep and to compare; and where what is learned is never used again, lea
 """
 
 from ami_dlms.shapes.cache import Decoded, Shapes
-from ami_dlms.shapes.envelope import system_title, unprotect
+from ami_dlms.shapes.envelope import Seal, system_title, unprotect
 from ami_dlms.shapes.skeleton import Field, Fixed, Group, Node, Packed, Path, Rows, Run, Slot
 from ami_dlms.shapes.template import Template
 
@@ -44,6 +44,7 @@ __all__ = [
     "Path",
     "Rows",
     "Run",
+    "Seal",
     "Shapes",
     "Slot",
     "Template",

@@ -95,7 +95,7 @@ class Readings:
         `at` is the instant they hold for, `values` what the template read, `reals` the floats in order, `fields` the
         value fields of the texts in order. Raises struct.error for a number that no `sfixed64` holds.
         """
-        pool = (at, *values, *reals, *self._constants)
+        pool = (at,) + values + reals + self._constants  # noqa: RUF005  at half the price
         instant = wire.INT64.pack(at) if self._dated else b""
         text = 0
         for segment in self._segments:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
@@ -24,6 +25,8 @@ _SECOND: Final = 1_000_000
 _EARLIEST: Final = plausibility.EARLIEST_US
 _TIME: Final = b"\x12"
 """Tag of MeterReadings.time."""
+_BOTH: Final = struct.Struct("<3sq2ssq")
+"""The meter's time and the time of reception, with the tags in front and the origin in between."""
 _METER_TIME, _ORIGIN, _RECEIVED = b"\x09", b"\x10", b"\x19"
 
 
@@ -212,7 +215,7 @@ class Layout:
         """Append the fields of a MeterReadings from its time to its blocks; raises struct.error."""
         moment = seen.meter_time
         if moment is not None and moment[0] and received:
-            out += (b"\x12\x14\x09", wire.INT64.pack(moment[0]), self._origin, _RECEIVED, wire.INT64.pack(received))
+            out.append(_BOTH.pack(b"\x12\x14\x09", moment[0], self._origin, _RECEIVED, received))
         else:
             meter = b""
             if moment is not None:

@@ -8,12 +8,14 @@ from ami_dlms import apdu, framing
 from ami_dlms.apdu import GeneralGloCiphering, ServiceCiphered
 from ami_dlms.framing import Framing
 from ami_dlms.security import Protection
-from ami_dlms.shapes import unprotect
+from ami_dlms.shapes import Seal, unprotect
 from ami_normalize.fast.unusual import Unusual
+from ami_normalize.keys import MeterKeys
 from ami_normalize.meter import TITLE_NAME, MeterFacts, title_of
 from ami_normalize.pipeline import Context, RawRecord
 from ami_normalize.pipeline.decrypt import GENERAL, SERVICES, Plain, protected_enough
-from ami_normalize.pipeline.freshness import TAG_OCTETS, Proof, proof_of
+from ami_normalize.pipeline.freshness import TAG_OCTETS, Proof, ledger_key, proof_of
+from ami_normalize.recent import Recent
 from ami_schemas import headers
 
 _FRAMINGS: Final = {framing.value.encode(): framing for framing in Framing}
@@ -26,11 +28,9 @@ _CIPHERED: Final = GENERAL | SERVICES
 _BEGINS: Final = SERVICES | {0xDB, 0x0F, 0xC4}
 """First octets of what a wrapper may hold to be one APDU whatever else is in it: each says its length, or none does."""
 _TELEGRAM: Final = 0x2F
-_LONG: Final = 0x80
-_COUNT: Final = 0x7F
-"""A length of 0x80 or more tells how many octets it takes itself."""
-_UNICAST: Final = frozenset({0x30, 0x31, 0x32})
-"""Security controls with a tag, under the global unicast key."""
+_CLOSED: Final = _CIPHERED | {_TELEGRAM}
+"""First octets of what is no plain APDU."""
+_MOST_SEALS: Final = 32_768
 _TAG: Final = slice(-12, TAG_OCTETS - 12)
 _SEALED: Final = Protection.AUTHENTICATED_ENCRYPTED
 
@@ -49,6 +49,17 @@ class Opened(NamedTuple):
     key_version: str
     sealed: bytes
     """The APDU as it came, with security header and tag."""
+    counter: bytes = b""
+    """The invocation counter, where a seal opened it."""
+    ledger_key: bytes = b""
+
+
+class _Known(NamedTuple):
+    """A meter with both keys."""
+
+    seal: Seal
+    keys: MeterKeys
+    ledger_key: bytes
 
 
 class Opener:
@@ -57,6 +68,7 @@ class Opener:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._find = context.keys.find
+        self._known: Recent[bytes, _Known] = Recent(_MOST_SEALS)
         self._titles: dict[tuple[bytes | None, bytes | None], bytes | None] = {}
 
     def open(self, record: RawRecord, at_us: int) -> Opened:
@@ -65,23 +77,35 @@ class Opener:
         Raises Unusual, and what `ami_dlms` raises of received octets.
         """
         octets = self._unframed(record)
-        first = octets[0]
         if octets[:2] == _TITLED:
             title: bytes | None = octets[2:10]
-        elif first in GENERAL or first == _TELEGRAM:
+            known = self._known.young.get(octets[2:10])
+            if known is not None and known.keys.from_us <= at_us < known.keys.until_us:
+                found = known.seal.open(octets)
+                if found is not None and found[0] and found[0][0] not in _CLOSED:
+                    version, key = known.keys.version, known.ledger_key
+                    return _new(Opened, (found[0], title, _SEALED, version, octets, found[1], key))
+        elif octets[0] in GENERAL or octets[0] == _TELEGRAM:
             raise Unusual
         else:
             title = self._title(record)
-        if first not in _CIPHERED:
+        return self._opened(octets, title, at_us)
+
+    def _opened(self, octets: bytes, title: bytes | None, at_us: int) -> Opened:
+        """Open an APDU of any protection, or of a meter not met lately."""
+        if octets[0] not in _CIPHERED:
             return Opened(octets, title, Protection.NONE, "", octets)
         keys = self._find(title, at_us)
         if keys is None:
             raise Unusual
         opened = unprotect(octets, keys.keys, title)
         plain = opened.plaintext
-        if not plain or plain[0] in _CIPHERED or plain[0] == _TELEGRAM:
+        if not plain or plain[0] in _CLOSED:
             raise Unusual
-        return _new(Opened, (plain, title, opened.protection, keys.version, octets))
+        if title is not None and opened.protection is _SEALED and keys.keys.authentication is not None:
+            seal = Seal(title, keys.keys.encryption, keys.keys.authentication)
+            self._known.put(title, _Known(seal, keys, ledger_key(title, keys.version)))
+        return Opened(plain, title, opened.protection, keys.version, octets)
 
     def demand(self, opened: Opened, facts: MeterFacts | None, at_us: int) -> None:
         """See that a message is protected as its meter's must be; raises Refused."""
@@ -94,14 +118,11 @@ class Opener:
     def proof(self, opened: Opened) -> Proof | None:
         """Return what a message with a verified tag proves of its freshness, as the generic pipeline finds it."""
         octets, title = opened.sealed, opened.title
-        if title is None or (opened.protection is not _SEALED and not opened.protection.authenticated):
+        if opened.counter:
+            counter = int.from_bytes(opened.counter, "big")
+            return _new(Proof, (title, opened.key_version, counter, octets[_TAG], opened.ledger_key))
+        if title is None or not opened.protection.authenticated:
             return None
-        if octets[:2] == _TITLED:
-            length = octets[10]
-            at = 11 if length < _LONG else 11 + (length & _COUNT)
-            if octets[at] in _UNICAST:
-                counter = int.from_bytes(octets[at + 1 : at + 5], "big")
-                return _new(Proof, (title, opened.key_version, counter, octets[_TAG]))
         ciphered = apdu.decode(octets)
         if not isinstance(ciphered, (GeneralGloCiphering, ServiceCiphered)):
             raise Unusual

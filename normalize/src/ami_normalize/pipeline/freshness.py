@@ -25,11 +25,13 @@ class Proof(NamedTuple):
     counter: int
     tag: bytes
     """Its first four octets."""
+    key: bytes
+    """What the counter belongs to, see `ledger_key`."""
 
-    @property
-    def key(self) -> bytes:
-        """What the counter belongs to: the system title, eight octets, and the key version."""
-        return self.system_title + self.key_version.encode()
+
+def ledger_key(system_title: bytes, key_version: str) -> bytes:
+    """Return what a counter belongs to: the system title, eight octets, and the key version."""
+    return system_title + key_version.encode()
 
 
 def proof_of(
@@ -48,4 +50,4 @@ def proof_of(
     if SecurityControl.from_octet(apdu.security_control).broadcast:
         return None
     tag = apdu.content[-_TAG_LENGTH:][:TAG_OCTETS]
-    return Proof(system_title, key_version, apdu.invocation_counter, tag)
+    return Proof(system_title, key_version, apdu.invocation_counter, tag, ledger_key(system_title, key_version))

@@ -8,11 +8,11 @@ from support.shaped_apdus import outcome
 from ami_dlms import apdu
 from ami_dlms.apdu import Ciphered, GeneralGloCiphering, GetResponseNormal, ServiceCiphered
 from ami_dlms.axdr import octets
-from ami_dlms.errors import ApduUnknown, NeedKey, TagMismatch
+from ami_dlms.errors import ApduUnknown, DlmsError, NeedKey, TagMismatch
 from ami_dlms.framing import Framing, unframe
 from ami_dlms.security import Form, Keys, KeyStore, Protection, Unprotected, protect
 from ami_dlms.security import unprotect as unprotect_generic
-from ami_dlms.shapes import system_title, unprotect
+from ami_dlms.shapes import Seal, system_title, unprotect
 
 pytestmark = pytest.mark.unit
 
@@ -140,3 +140,34 @@ def test_ciphered_pushes_of_the_corpus(corpus):
             opened += isinstance(same(octets_, keys), str)
             same(octets_, keys, verify=False)
     assert opened >= 20
+
+
+@patient
+@given(messages(), st.data())
+def test_a_seal_opens_what_is_sealed_in_the_usual_form_and_nothing_else(message, data):
+    if data.draw(st.booleans()):
+        at = data.draw(st.integers(0, len(message) - 1))
+        message = message[:at] + bytes((message[at] ^ data.draw(st.integers(1, 255)),)) + message[at + 1 :]
+    if system_title(message) != TITLE:
+        return
+    found = Seal(TITLE, SHORT.encryption, SHORT.authentication).open(message)
+    try:
+        expected = long_way(message, SHORT, verify=True)
+    except DlmsError:
+        expected = None
+    if found is None:
+        usual = expected is not None and expected.protection is Protection.AUTHENTICATED_ENCRYPTED
+        assert not usual or apdu.decode(message).security_control not in {0x30, 0x31}
+        return
+    plaintext, counter = found
+    assert Unprotected(plaintext, Protection.AUTHENTICATED_ENCRYPTED, verified=True) == expected
+    assert int.from_bytes(counter, "big") == apdu.decode(message).invocation_counter
+
+
+def test_a_seal_opens_nothing_that_is_cut_off():
+    message = protect(
+        b"\x0f", keys=SHORT, system_title=TITLE, invocation_counter=1, protection=Protection.AUTHENTICATED_ENCRYPTED
+    )
+    seal = Seal(TITLE, SHORT.encryption, SHORT.authentication)
+    assert seal.open(message) is not None
+    assert all(seal.open(message[:end]) is None for end in range(len(message)))
