@@ -26,7 +26,7 @@ from bench._rate import rate
 from bench.shapes import bare, prepared
 
 METERS = 10_000
-PUSHES, PROFILES, MIXED = 6, 2, 4
+PUSHES, PROFILES, MIXED = 6, 4, 8
 """Messages of a meter; only one in ten sends profiles."""
 GURUX = 200
 """Messages that Gurux is timed on."""
@@ -80,7 +80,7 @@ def measured(traffic: Traffic, options: Namespace) -> dict[str, Any]:
     rule = judge()
     normalizer = Normalizer(context)
     outcomes: Counter[str] = Counter()
-    warm = len(records) // 6
+    warm = len(records) // 2
     for record in records[:warm]:
         outcomes[kind(normalizer.normalize(record, rule))] += 1
     began = time.process_time()

@@ -49,7 +49,8 @@ class Clock:
         self._kept: dict[bytes, Moment | None] = {}
         self._days: dict[tuple[int, int, int], int | None] = {}
         self._minutes: dict[int, Moment | None] = {}
-        self._texts: dict[bytes, str] = {}
+        self._offsets: dict[int, str] = {}
+        """By deviation, of which there are 65,536."""
         self._series: dict[bytes, tuple[Moment | None, int]] = {}
         self._numbers: dict[Kind, int] = {}
         self.kinds: list[Kind] = []
@@ -113,15 +114,28 @@ class Clock:
         return moments
 
     def text(self, octets: bytes) -> str | None:
-        """Return what the clock showed, as `Instant.iso_local` writes it."""
-        text = self._texts.get(octets)
-        if text is None:
-            if self.read(octets) is None:
-                return None
-            if len(self._texts) >= _MOST_KEPT:
-                self._texts.clear()
-            text = self._texts[octets] = self._usual_text(octets) or self._unusual_text(octets)
-        return text
+        """Return what the clock showed, as `Instant.iso_local` writes it; None of what names no moment."""
+        if self.read(octets) is None:
+            return None
+        year, month, day, _, hour, minute, second, hundredths, deviation, _ = _DATE_TIME.unpack(octets)
+        if hour > 23 or minute > 59 or second > 59 or hundredths > 99:
+            instant = from_octets(octets, inverted=self._inverted)
+            return instant.iso_local() if instant else None
+        text = f"{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}"
+        if hundredths:
+            text += f".{hundredths:02}0000"
+        offset = self._offsets.get(deviation)
+        return text + (self._offset(deviation) if offset is None else offset)
+
+    def _offset(self, deviation: int) -> str:
+        """Write the offset that a deviation comes to; nothing for one that no place on earth has."""
+        offset = ""
+        if -_MOST_DEVIATION <= deviation <= _MOST_DEVIATION:
+            ahead = deviation if self._inverted else -deviation
+            hours, minutes = divmod(abs(ahead), 60)
+            offset = f"{'-' if ahead < 0 else '+'}{hours:02}:{minutes:02}"
+        self._offsets[deviation] = offset
+        return offset
 
     def completes(self, stated: bytes, local: bytes) -> bool:
         """Tell whether one date-time is another's local time, with the deviation that this leaves out."""
@@ -132,24 +146,6 @@ class Clock:
             return False
         showed, with_offset = self.text(local) or "", self.text(stated) or ""
         return with_offset.startswith(showed) and with_offset[len(showed) :][:1] in _SIGNS
-
-    def _usual_text(self, octets: bytes) -> str:
-        """Write a date-time without wildcards; nothing for another."""
-        year, month, day, _, hour, minute, second, hundredths, deviation, _ = _DATE_TIME.unpack(octets)
-        if hour > 23 or minute > 59 or second > 59 or hundredths > 99:
-            return ""
-        text = f"{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}"
-        if hundredths:
-            text += f".{hundredths:02}0000"
-        if not -_MOST_DEVIATION <= deviation <= _MOST_DEVIATION:
-            return text
-        ahead = deviation if self._inverted else -deviation
-        hours, minutes = divmod(abs(ahead), 60)
-        return f"{text}{'-' if ahead < 0 else '+'}{hours:02}:{minutes:02}"
-
-    def _unusual_text(self, octets: bytes) -> str:
-        instant = from_octets(octets, inverted=self._inverted)
-        return instant.iso_local() if instant else ""
 
     def _read(self, octets: bytes) -> Moment | None:
         if len(octets) != _DATE_TIME.size:
