@@ -15,7 +15,7 @@ from ami_normalize.fast.exchanges import NOTHING, Exchanges
 from ami_normalize.fast.layout import Pool
 from ami_normalize.fast.message import Layout, Seen, see
 from ami_normalize.fast.opened import Opened, Opener
-from ami_normalize.fast.plan import Identity, Plan
+from ami_normalize.fast.plan import Plan
 from ami_normalize.fast.plans import Ended, Plans, TemplatePlans, interpreted
 from ami_normalize.fast.provenance import Provenance
 from ami_normalize.fast.received import Received
@@ -32,7 +32,6 @@ _MOST_LAYOUTS = 64
 """Of one plan: where values decide more, its messages go by the generic pipeline."""
 _POLL, _PUSH = b"poll", b"push"
 _CE_TIME, _EXCHANGE, _CONTEXT = headers.CE_TIME, headers.EXCHANGE, headers.CONTEXT
-_NONE: Final[list[Identity]] = []
 _new: Final = tuple.__new__
 _SEALED = Protection.AUTHENTICATED_ENCRYPTED
 """Enough for every meter."""
@@ -104,8 +103,8 @@ class Normalizer:
             plans = self._plans.of(template, values)
         key = plans.key(opened.title, asked, values)
         plan = plans.found.get(key) or plans.learn(key, record, opened, values, registered=False)
-        identities = plan.identities if type(plan) is Plan else _NONE
-        who = self._whose.of(opened.title, (exchange == _POLL, asked.logical_device_name), record, identities, values)
+        named = plan if type(plan) is Plan and plan.identities else None
+        who = self._whose.of(opened.title, (exchange == _POLL, asked.logical_device_name), record, named, values)
         if opened.protection is not _SEALED:
             self._opener.demand(opened, who.facts, at_us)
         if who.kind is not None:

@@ -132,6 +132,8 @@ class Shared(NamedTuple):
     clock: Clock
     """Reads the times of this dialect and zone."""
     texts: Callable[[TextKind, Clock], Texts]
+    number: Callable[[object], int]
+    """Gives equal things the same number."""
 
 
 class Plan:
@@ -156,6 +158,7 @@ class Plan:
         self.written: list[Written] = []
         self.reals: list[Real] = []
         self.identities: list[Identity] = []
+        self._named: list[object] = []
         self._scaled: list[Scaled] = []
         self._watched: list[Watched] = []
         self._quiet: list[int] = []
@@ -167,6 +170,8 @@ class Plan:
         origins = _origins(found, body)
         for entry, reading in zip(entries, statement.readings, strict=True):
             self._add(entry, reading, origins.get(id(entry), Origin((entry.data,))))
+        self.naming = shared.number(tuple(self._named))
+        """Equal for plans in which equal contents name the same meter."""
         self.quiet = tuple(self._quiet)
         """Slots of event codes and alarm registers: zero, or the message tells of events."""
         self.watched = tuple(self._watched)
@@ -181,7 +186,7 @@ class Plan:
         self.checked = tuple((index, self._scaled[index]) for index in sorted(checked))
         self.size = len(statement.readings)
         self.rows = tuple(_rows(buffer, found, content) for buffer in found.buffers)
-        del self._content, self._shared, self._dialect, self._scaled, self._watched, self._quiet
+        del self._content, self._shared, self._dialect, self._scaled, self._watched, self._quiet, self._named
 
     def _add(self, entry: Entry, reading: Reading, origin: Origin) -> None:
         """Add the reading of an entry."""
@@ -196,7 +201,7 @@ class Plan:
             scaled = Scaled(constant=plausibility.number(reading.value))
             if len(slots) > 1 or id(data[0]) not in self._content.constants:
                 raise Unusual
-            self._identify(reading, data[0].tag, _always(data[0].value), _always(reading.value))
+            self._identify(reading, data[0].tag, _always(data[0].value), _always(reading.value), repr(reading.value))
             self.cells.append(Cell(Form.CONSTANT))
         elif len(slots) > 1:
             take = _joined(slots, entry.data.value)
@@ -205,7 +210,7 @@ class Plan:
         else:
             scaled = self._value(entry, reading, origin, slots[0])
             if self.cells[-1].form is not Form.TEXT:
-                self._identify(reading, data[0].tag, itemgetter(slots[0]), _always(None))
+                self._identify(reading, data[0].tag, itemgetter(slots[0]), _always(None), None)
         self._scaled.append(scaled)
 
     def _value(self, entry: Entry, reading: Reading, origin: Origin, slot: int) -> Scaled:
@@ -237,16 +242,19 @@ class Plan:
         number = entry.number or (rule is not None and rule.number and tag == Tag.OCTET_STRING)
         kind = TextKind(tag, objects.is_clock(reading.obis), number, self._dialect.deviation_inverted)
         texts = self._shared.texts(kind, self.clock)
-        self._identify(reading, tag, take, lambda values: texts.of(take(values)).value)
+        self._identify(reading, tag, take, lambda values: texts.of(take(values)).value, (kind, id(self.clock)))
         self.written.append(Written(take, texts))
         self.cells.append(Cell(Form.TEXT))
         is_time = objects.is_clock(self._dialect.code(entry.obis))
         if is_time and self.at is None and objects.clock(entry.data, self._dialect) is not None:
             self.at = take
 
-    def _identify(self, reading: Reading, tag: int, of: Take, value: Callable[[Pool], Value]) -> None:
+    def _identify(self, reading: Reading, tag: int, of: Take, value: Callable[[Pool], Value], how: object) -> None:
+        """Note what may name the meter; `how` its value comes from its content is equal for what gives equal values."""
         if reading.obis in _IDENTITIES:
-            self.identities.append(Identity(reading.obis, tag, of, value, reading.attribute == VALUE_ATTRIBUTE))
+            is_value = reading.attribute == VALUE_ATTRIBUTE
+            self.identities.append(Identity(reading.obis, tag, of, value, is_value))
+            self._named.append((reading.obis, tag, is_value, how))
 
     def _stated(self, entry: Entry) -> ScalerUnit | None:
         rule = self._dialect.rule(entry.obis)

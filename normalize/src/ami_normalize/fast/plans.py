@@ -58,6 +58,7 @@ class Plans:
         self._clocks = {usual: Clock(context.default_zone, configured=False, inverted=False)}
         self.signs = Signs(context.dialects, self._clocks[usual])
         self._texts: dict[tuple[TextKind, int], Texts] = {}
+        self._numbers: dict[object, int] = {}
 
     def renewed(self, context: Context) -> Plans:
         """Go on with another context that has the same dialects and default zone."""
@@ -85,6 +86,10 @@ class Plans:
         if clock is None:
             clock = self._clocks[key] = Clock(zone, configured=configured, inverted=key[2])
         return clock
+
+    def number(self, thing: object) -> int:
+        """Give equal things the same number."""
+        return self._numbers.setdefault(thing, len(self._numbers))
 
     def texts(self, kind: TextKind, clock: Clock) -> Texts:
         """Return what writes the values of a kind."""
@@ -153,7 +158,13 @@ class TemplatePlans:
         except Refused as refused:
             return Ended((refused.outcome(),)) if refused.reason in _SHAPED_REASONS else GENERIC
         clock = self.owner.clock(found, context)
-        return Plan(statement, found, places(self.template, apdu), body, shared=Shared(clock, self.owner.texts))
+        return Plan(
+            statement,
+            found,
+            places(self.template, apdu),
+            body,
+            shared=Shared(clock, self.owner.texts, self.owner.number),
+        )
 
 
 def interpreted(apdu: Shaped, record: RawRecord, opened: Opened, context: Context) -> tuple[Objects, Statement]:

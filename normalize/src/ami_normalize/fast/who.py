@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 from ami.readings.v1 import meter_readings_pb2 as pb
 from ami_dlms.axdr import Data
 from ami_normalize.fast import wire
-from ami_normalize.fast.plan import Identity
+from ami_normalize.fast.plan import Identity, Plan
 from ami_normalize.meter import MeterFacts, title_name
 from ami_normalize.model import Statement
 from ami_normalize.pipeline import Context, Outcomes, RawRecord, Refused
@@ -47,11 +47,16 @@ class Whose:
         self._context = context
         self._kept: dict[tuple[Any, ...], Who] = {}
 
-    def of(self, title: bytes | None, asked: object, record: RawRecord, identities: list[Identity], values: Any) -> Who:
-        """Return the meter of a message; `asked` is whether it answers, and the name that its context states."""
+    def of(self, title: bytes | None, asked: object, record: RawRecord, plan: Plan | None, values: Any) -> Who:
+        """Return the meter of a message.
+
+        `asked` is whether it answers, and the name that its context states; `plan` is given where values may name it.
+        """
         key: tuple[Any, ...] = (title, record.key, asked)
-        if identities:
-            key += tuple([identity.of(values) for identity in identities])
+        identities: list[Identity] = []
+        if plan is not None:
+            identities = plan.identities
+            key += (plan.naming, *[identity.of(values) for identity in identities])
         found = self._kept.get(key)
         if found is None:
             if len(self._kept) >= _MOST_KEPT:

@@ -17,8 +17,9 @@ from ami_normalize.pipeline import Context, RawRecord, ReadingsOutcome, Rejected
 
 pytestmark = pytest.mark.unit
 
-SHAPES, MESSAGES = (4000 if os.environ.get("AMI_REQUIRE") == "1" else 400), 25
-"""A hundred thousand messages at the gate, a tenth of them elsewhere."""
+AT_GATE = os.environ.get("AMI_REQUIRE") == "1" and "AMI_BRIEF" not in os.environ
+SHAPES, MESSAGES = (4000 if AT_GATE else 400), 25
+"""A hundred thousand messages at the gate, a tenth of them elsewhere and on the other Pythons there."""
 
 
 JUDGED = 0.2
