@@ -89,10 +89,10 @@ class Account:
         late = topic == topics.PARKED and message.key() in self._late
         if marked:
             topic = MARKERS
-            self.waiting -= late
         else:
-            self.waiting += late
             self.ended += not any(_at(self._seen[name][partition], offset) for name in OUTCOMES)
+        if late and not _at(self._seen[topic][partition], offset):
+            self.waiting += -1 if marked else 1
         if "dlq.reason" in held:
             self._reasons[partition][offset] = held["dlq.reason"].decode()
         _count(self._seen[topic][partition], offset)
