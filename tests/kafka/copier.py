@@ -72,11 +72,11 @@ def hit_oneself(number, step, after):
     original = Writer._call
     done = [0]
 
-    def call(self, name, function, *arguments):
+    def call(self, name, function, *arguments, **more):
         if name == step and done[0] == after:
             done[0] += 1
             os.kill(os.getpid(), number)
-        original(self, name, function, *arguments)
+        original(self, name, function, *arguments, **more)
         if name == "commit":
             done[0] += 1
             if step == "committed" and done[0] == after:

@@ -51,7 +51,8 @@ class Writer:
         on_wait: Callable[[str], None],
     ) -> None:
         self.transactional_id = transactional_id
-        self._patience_s = 2 * timeout_ms / 1000
+        self._timeout_s = timeout_ms / 1000
+        self._patience_s = 2 * self._timeout_s
         self._failures: list[tuple[KafkaError, str, int]] = []
         self._open = False
         self._hung = False
@@ -94,7 +95,10 @@ class Writer:
         try:
             count = self._produce(outputs)
             self._flush()
-            self._call("offsets", self._producer.send_offsets_to_transaction, offsets, membership)
+            # librdkafka may wait for ever for a coordinator whose connection broke (its issues 5456, 5511); after the
+            # timeout the broker has ended the transaction, and waiting longer only keeps the partitions.
+            send_offsets = self._producer.send_offsets_to_transaction
+            self._call("offsets", send_offsets, offsets, membership, patience_s=self._timeout_s)
             self._call("commit", self._producer.commit_transaction)
         except Rebuild:
             raise
@@ -165,16 +169,19 @@ class Writer:
             length = len(message.value() or b"") + len(message.key() or b"")
             self._failures.append((error, str(message.topic()), length))
 
-    def _call(self, step: str, function: Callable[..., object], *arguments: object) -> None:
+    def _call(
+        self, step: str, function: Callable[..., object], *arguments: object, patience_s: float | None = None
+    ) -> None:
         """Call, again and again while that can help, and not for ever."""
 
         def waiting() -> None:
             self._on_wait(f"{step} takes long")
 
-        deadline = time.monotonic() + self._patience_s
+        patience_s = patience_s or self._patience_s
+        deadline = time.monotonic() + patience_s
         while True:
             try:
-                self._worker.call(function, *arguments, patience_s=self._patience_s, on_wait=waiting)
+                self._worker.call(function, *arguments, patience_s=patience_s, on_wait=waiting)
             except TimeoutError as error:  # noqa: PERF203
                 self._hung = True
                 raise Rebuild(step, str(error)) from None
