@@ -14,6 +14,7 @@ from operator import eq
 from typing import Final, NamedTuple
 
 from ami_normalize.instants import Origin, from_octets
+from ami_normalize.plausibility import TIME_TOLERANCE_US, ZONE_TOLERANCE_US
 from ami_normalize.quality import Quality
 
 Moment = tuple[int, int]
@@ -55,7 +56,9 @@ class Clock:
         self._numbers: dict[Kind, int] = {}
         self.kinds: list[Kind] = []
         """By number."""
-        self._stated = self._number(Kind(Origin.DEVIATION_INVERTED if inverted else Origin.DEVIATION, ()))
+        self.tolerances: list[int] = []
+        """By number of a kind: how far such a time may lie after its reception, in microseconds."""
+        self.stated = self._number(Kind(Origin.DEVIATION_INVERTED if inverted else Origin.DEVIATION, ()))
 
     def read(self, octets: bytes) -> Moment | None:
         """Read a date-time of twelve octets; None of what names no moment."""
@@ -96,7 +99,7 @@ class Clock:
         """Read date-times that all state the same deviation; None where one is unusual."""
         days = self._days
         moments: list[Moment | None] = []
-        stated = self._stated
+        stated = self.stated
         for year, month, day, _, hour, minute, second, hundredths, deviation, status in _DATE_TIME.iter_unpack(joined):
             number = days.get((year, month, day)) or self._day(year, month, day)
             if (
@@ -163,7 +166,7 @@ class Clock:
             minutes = (number * 24 + hour) * 60 + minute
             if -_MOST_DEVIATION <= deviation <= _MOST_DEVIATION:
                 minutes += -deviation if self._inverted else deviation
-                return minutes * _MINUTE + second * 1_000_000 + hundredths * 10_000, self._stated
+                return minutes * _MINUTE + second * 1_000_000 + hundredths * 10_000, self.stated
             if deviation == _UNSPECIFIED:
                 begin = self._minute(minutes, octets)
                 if begin is not None:
@@ -218,4 +221,6 @@ class Clock:
         number = self._numbers.setdefault(kind, len(self._numbers))
         if number == len(self.kinds):
             self.kinds.append(kind)
+            assumed = kind.origin is Origin.DEFAULT_ZONE
+            self.tolerances.append(ZONE_TOLERANCE_US if assumed else TIME_TOLERANCE_US)
         return number

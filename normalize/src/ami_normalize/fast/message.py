@@ -12,7 +12,6 @@ from ami_normalize.fast.clocks import Clock, Moment
 from ami_normalize.fast.layout import Block, Cell, Form, Pool, Readings
 from ami_normalize.fast.plan import Plan, Real, Rows, Scaled
 from ami_normalize.fast.unusual import Unusual
-from ami_normalize.instants import Origin
 from ami_normalize.model import Statement
 from ami_normalize.numbers import real
 from ami_normalize.pipeline.encode import ORIGINS, block_message, reading_message
@@ -59,7 +58,7 @@ def see(plan: Plan, values: Pool, received: int | None, bounds: Bounds) -> Seen:
             if not plan.at_may_fail:
                 raise Unusual
             at = header
-        elif header is not None and clock.completes(values[plan.header], octets):
+        elif header is not None and at[1] != clock.stated and clock.completes(values[plan.header], octets):
             at = header
     fields: Sequence[bytes] = ()
     if plan.written:
@@ -71,7 +70,9 @@ def see(plan: Plan, values: Pool, received: int | None, bounds: Bounds) -> Seen:
     if plan.powers or (plan.limited and bounds is not plausibility.NO_BOUNDS):
         hits = _checks(plan, values, reals, hits, bounds)
     instant, kind = (received or 0, -1) if at is None else at
-    late = at is not None and _impossible(at, received, clock)
+    late = at is not None and (
+        instant < _EARLIEST or (received is not None and instant - received > clock.tolerances[kind])
+    )
     number = ((hits << 2 | late << 1 | (instant == 0)) << 8 | kind + 1) << 8 | (header[1] + 1 if header else 0)
     if kind >= _MOST_KINDS or (header and header[1] >= _MOST_KINDS):
         raise Unusual
@@ -143,8 +144,7 @@ def _impossible(at: Moment, received: int | None, clock: Clock) -> bool:
         return True
     if received is None:
         return False
-    assumed = clock.kinds[kind].origin is Origin.DEFAULT_ZONE
-    return micros - received > (plausibility.ZONE_TOLERANCE_US if assumed else plausibility.TIME_TOLERANCE_US)
+    return micros - received > clock.tolerances[kind]
 
 
 def _profile(rows: Rows, values: Pool, received: int | None, clock: Clock, bounds: Bounds) -> tuple[int, object]:

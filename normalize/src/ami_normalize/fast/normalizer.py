@@ -20,7 +20,7 @@ from ami_normalize.fast.plans import Ended, Plans, TemplatePlans, interpreted
 from ami_normalize.fast.provenance import Provenance
 from ami_normalize.fast.received import Received
 from ami_normalize.fast.unusual import Unusual
-from ami_normalize.fast.who import Who, Whose
+from ami_normalize.fast.who import PUSHED, Who, Whose
 from ami_normalize.keys import LATEST
 from ami_normalize.ledger import ACCEPTED, RETRANSMISSION, Rule, Ruling, judged
 from ami_normalize.pipeline import Context, Interpreted, Outcomes, RawRecord, ReadingsOutcome, Refused, normalize
@@ -104,7 +104,8 @@ class Normalizer:
         key = plans.key(opened.title, asked, values)
         plan = plans.found.get(key) or plans.learn(key, record, opened, values, registered=False)
         named = plan if type(plan) is Plan and plan.identities else None
-        who = self._whose.of(opened.title, (exchange == _POLL, asked.logical_device_name), record, named, values)
+        answers = PUSHED if context is None and exchange != _POLL else (exchange == _POLL, asked.logical_device_name)
+        who = self._whose.of(opened.title, answers, record, named, values)
         if opened.protection is not _SEALED:
             self._opener.demand(opened, who.facts, at_us)
         if who.kind is not None:

@@ -20,6 +20,8 @@ from ami_normalize.shapes import objects
 from ami_schemas import headers
 
 _MOST_KEPT: Final = 65_536
+PUSHED: Final = (False, b"")
+"""What a push was asked for."""
 _METER: Final = b"\x0a"
 """Tag of MeterReadings.meter."""
 
@@ -46,12 +48,18 @@ class Whose:
         """Find them by what is registered in `context`."""
         self._context = context
         self._kept: dict[tuple[Any, ...], Who] = {}
+        self._titled: dict[bytes, Who] = {}
+        """Those that their title alone tells, for messages that name nobody."""
 
     def of(self, title: bytes | None, asked: object, record: RawRecord, plan: Plan | None, values: Any) -> Who:
         """Return the meter of a message.
 
         `asked` is whether it answers, and the name that its context states; `plan` is given where values may name it.
         """
+        if plan is None and title is not None and asked == PUSHED:
+            known = self._titled.get(title)
+            if known is not None:
+                return known
         key: tuple[Any, ...] = (title, record.key, asked)
         identities: list[Identity] = []
         if plan is not None:
@@ -70,7 +78,12 @@ class Whose:
         name, serial = _stated(identities, values) if identities else ("", "")
         facts = registry.by_title(title) if title and len(registry) else None
         if title and (facts or not len(registry)) and headers.CONTEXT not in record.headers:
-            return _known(meter_of(facts.meter_id if facts else title_name(title), name, title), facts)
+            who = _known(meter_of(facts.meter_id if facts else title_name(title), name, title), facts)
+            if not identities:
+                if len(self._titled) >= _MOST_KEPT:
+                    self._titled.clear()
+                self._titled[title] = who
+            return who
         identified = identify(record, context)
         facts = registered(identified, title, *_claimed(identities, values), context)
         statement = Statement(logical_device_name=name, serial=serial)

@@ -12,6 +12,7 @@ import structlog
 from structlog.typing import FilteringBoundLogger
 
 from ami_kafka.loop import EventKind, LoopEvent, TransactionalLoop
+from ami_normalize.collector import settle
 from ami_normalize.ledger import Windows
 from ami_normalize.mapping.watched import DEFAULT_MAPPING
 from ami_normalize.observe.endpoint import serve
@@ -68,7 +69,8 @@ def run(
     loop.check()
     with inputs.registry.following(), inputs.attended(), _served(settings, observer, log), closing(processor):
         if inputs.registry.await_ready(stop, lambda why: tell(_held(why))):
-            loop.run(stop)
+            settle()
+        loop.run(stop)
 
 
 def _held(why: str) -> LoopEvent:
