@@ -29,6 +29,8 @@ _PLACED: Final = frozenset({Origin.CONFIGURED_ZONE, Origin.DEFAULT_ZONE})
 """Origins of times that state no deviation."""
 _SIGNS: Final = frozenset({"+", "-"})
 _MOST_KEPT: Final = 16_384
+_UNKNOWN: Final[Moment] = (0, -1)
+"""What stands for nothing kept."""
 _MOST_SERIES: Final = 512
 
 
@@ -62,10 +64,9 @@ class Clock:
 
     def read(self, octets: bytes) -> Moment | None:
         """Read a date-time of twelve octets; None of what names no moment."""
-        try:
-            return self._kept[octets]
-        except KeyError:
-            pass
+        known = self._kept.get(octets, _UNKNOWN)
+        if known is not _UNKNOWN:
+            return known
         if len(self._kept) >= _MOST_KEPT:
             self._kept.clear()
         moment = self._kept[octets] = self._read(octets)

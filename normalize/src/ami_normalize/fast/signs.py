@@ -56,10 +56,9 @@ class Signs:
         if len(value) == DATE_TIME and tag in _DATED and self._clock.read(value) is not None:  # type: ignore[arg-type]
             return CLOCK
         key = (tag, value)
-        try:
-            return self._kept[key]
-        except KeyError:
-            pass
+        known = self._kept.get(key)
+        if known is not None:
+            return known
         if len(self._kept) >= _MOST_KEPT:
             self._kept.clear()
         sign = self._kept[key] = self._sign(Data(tag, value))

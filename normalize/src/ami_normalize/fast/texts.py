@@ -15,8 +15,9 @@ from ami_normalize.shapes import objects
 
 _MOST_KEPT: Final = 32_768
 _CLOCK, _OTHER = objects.CLOCK, "0.0.96.1.0.255"
-_TEXT_FIELD: Final = b"\x62"
 _SHORT: Final = 0x80
+_CLOCK_FIELDS: Final = [b"\x62" + bytes((length,)) for length in range(_SHORT)]
+_new: Final = tuple.__new__
 _INVERTED: Final = Dialect("", deviation_inverted=True)
 
 
@@ -46,28 +47,31 @@ class Texts:
     def __init__(self, kind: TextKind, clock: Clock) -> None:
         """Write values of a kind; `clock` reads the times of the same dialect."""
         self._kind = kind
-        self._clock = clock if kind.is_clock and kind.tag in {Tag.OCTET_STRING, Tag.DATE_TIME} else None
+        dated = kind.is_clock and not kind.is_number and kind.tag in {Tag.OCTET_STRING, Tag.DATE_TIME}
+        self._clock = clock if dated else None
         self._kept: dict[Any, Text] = {}
 
     def of(self, content: Any) -> Text:
         """Return the value of a content, as the generic pipeline gives it."""
-        try:
-            return self._kept[content]
-        except KeyError:
-            pass
+        if self._clock is not None:
+            clocked = self._clocked(content, self._clock)
+            if clocked is not None:
+                return clocked
+        known = self._kept.get(content)
+        if known is not None:
+            return known
         if len(self._kept) >= _MOST_KEPT:
             self._kept.clear()
-        text = self._kept[content] = self._clocked(content) or self._made(content)
+        text = self._kept[content] = self._made(content)
         return text
 
-    def _clocked(self, content: Any) -> Text | None:
-        """Write a clock's time without building an instant."""
-        if self._clock is None or self._kind.is_number or not isinstance(content, bytes):
-            return None
-        shown = self._clock.text(content)
+    @staticmethod
+    def _clocked(content: Any, clock: Clock) -> Text | None:
+        """Write a clock's time without building an instant; hardly any is met twice."""
+        shown = clock.text(content)
         if shown is None or len(shown) >= _SHORT:
             return None
-        return Text(_TEXT_FIELD + bytes((len(shown),)) + shown.encode(), shown)
+        return _new(Text, (_CLOCK_FIELDS[len(shown)] + shown.encode(), shown))
 
     def _made(self, content: Any) -> Text:
         kind = self._kind
