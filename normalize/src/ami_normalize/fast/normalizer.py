@@ -16,7 +16,7 @@ from ami_normalize.fast.layout import Pool
 from ami_normalize.fast.message import Layout, Seen, see
 from ami_normalize.fast.opened import Opened, Opener
 from ami_normalize.fast.plan import Plan
-from ami_normalize.fast.plans import Ended, Plans, TemplatePlans, interpreted
+from ami_normalize.fast.plans import Ended, Found, Plans, TemplatePlans, interpreted
 from ami_normalize.fast.provenance import Provenance
 from ami_normalize.fast.received import Received
 from ami_normalize.fast.unusual import Unusual
@@ -98,21 +98,32 @@ class Normalizer:
             raise Unusual
         exchange, context = told.get(_EXCHANGE, _PUSH), told.get(_CONTEXT)
         asked = NOTHING if context is None else self._exchanges.of(context)
-        plans = template.plan
+        plans: TemplatePlans | None = template.plan
         if plans is None or plans.owner is not self._plans:
             plans = self._plans.of(template, values)
-        key = plans.key(opened.title, asked, values)
-        plan = plans.found.get(key) or plans.learn(key, record, opened, values, registered=False)
-        named = plan if type(plan) is Plan and plan.identities else None
-        answers = PUSHED if context is None and exchange != _POLL else (exchange == _POLL, asked.logical_device_name)
-        who = self._whose.of(opened.title, answers, record, named, values)
-        if opened.protection is not _SEALED:
-            self._opener.demand(opened, who.facts, at_us)
-        if who.kind is not None:
-            key = (who.kind, *key)
-            plan = plans.found.get(key) or plans.learn(key, record, opened, values, registered=True)
+        title = opened.title
+        pushed = context is None and exchange != _POLL
+        met = plans.met.get(title) if pushed and title is not None else None
+        if met is not None and met.whose is self._whose and plans.meets(met, values):
+            plan: Found = met.plan
+            who = met.who
+            if opened.protection is not _SEALED:
+                self._opener.demand(opened, who.facts, at_us)
+        else:
+            key = plans.key(title, asked, values)
+            plan = plans.found.get(key) or plans.learn(key, record, opened, values, registered=False)
+            named = plan if type(plan) is Plan and plan.identities else None
+            answers = PUSHED if pushed else (exchange == _POLL, asked.logical_device_name)
+            who = self._whose.of(title, answers, record, named, values)
+            if opened.protection is not _SEALED:
+                self._opener.demand(opened, who.facts, at_us)
+            if who.kind is not None:
+                key = (who.kind, *key)
+                plan = plans.found.get(key) or plans.learn(key, record, opened, values, registered=True)
+            if pushed and who.titled and title is not None and isinstance(plan, (Plan, Ended)):
+                plans.meet(title, values, self._whose, plan, who)
         if type(plan) is not Plan:
-            if type(plan) is Ended:
+            if isinstance(plan, Ended):
                 return plan.outcomes
             raise Unusual
         if who.refused:

@@ -63,6 +63,8 @@ class Identity(NamedTuple):
     """Gives the value of its reading."""
     is_value: bool
     """It is the attribute value of its object."""
+    is_text: bool
+    """Its value is made of its content."""
 
 
 class Watched(NamedTuple):
@@ -253,7 +255,8 @@ class Plan:
         """Note what may name the meter; `how` its value comes from its content is equal for what gives equal values."""
         if reading.obis in _IDENTITIES:
             is_value = reading.attribute == VALUE_ATTRIBUTE
-            self.identities.append(Identity(reading.obis, tag, of, value, is_value))
+            is_text = isinstance(how, tuple)
+            self.identities.append(Identity(reading.obis, tag, of, value, is_value, is_text))
             self._named.append((reading.obis, tag, is_value, how))
 
     def _stated(self, entry: Entry) -> ScalerUnit | None:

@@ -10,13 +10,14 @@ from ami_dlms.shapes import Template
 from ami_dlms.shapes.heads import Shaped
 from ami_normalize.fast.clocks import Clock
 from ami_normalize.fast.exchanges import Asked
-from ami_normalize.fast.layout import Pool
+from ami_normalize.fast.layout import Pool, picker
 from ami_normalize.fast.opened import Opened
-from ami_normalize.fast.plan import Plan, Shared
-from ami_normalize.fast.signs import DATE_TIME, STRINGS, UNSAFE, Signs
+from ami_normalize.fast.plan import Identity, Plan, Shared
+from ami_normalize.fast.signs import CLOCK, DATE_TIME, DATED, STRINGS, UNSAFE, Signs
 from ami_normalize.fast.slots import places
 from ami_normalize.fast.texts import TextKind, Texts
 from ami_normalize.fast.unusual import Unusual
+from ami_normalize.fast.who import Who, Whose
 from ami_normalize.meter import NO_METERS
 from ami_normalize.model import Statement
 from ami_normalize.pipeline import Context, Outcomes, RawRecord, Refused
@@ -27,6 +28,8 @@ from ami_normalize.pipeline.interpret import Objects, objects_of, state, zone_fo
 from ami_normalize.shapes import telegram
 from ami_schemas.reasons import Reason
 
+_MOST_MET: Final = 8192
+"""Meters of one template whose last push is kept."""
 _MOST_PLANS: Final = 64
 """Of one template: where strings differ in more ways, its messages go by the generic pipeline."""
 _SHAPED_REASONS: Final = frozenset({Reason.MAPPING_MISSING, Reason.NO_METER_DATA})
@@ -39,6 +42,19 @@ class Ended(NamedTuple):
     """Messages that end the same whatever their values: refused by what they are."""
 
     outcomes: Outcomes
+
+
+class Met(NamedTuple):
+    """How the last push of a meter was read."""
+
+    whose: Whose
+    """What the meter was found by: a later registry may know it otherwise."""
+    plain: Pool
+    """Its strings that are no times."""
+    dated: tuple[tuple[int, bytes | None], ...]
+    """Its strings of twelve octets: what they were, None for a time."""
+    plan: Plan | Ended
+    who: Who
 
 
 class _Generic:
@@ -55,8 +71,10 @@ class Plans:
     def __init__(self, context: Context) -> None:
         self._in_force(context)
         usual = (context.default_zone, False, False)
-        self._clocks = {usual: Clock(context.default_zone, configured=False, inverted=False)}
-        self.signs = Signs(context.dialects, self._clocks[usual])
+        self.usual = Clock(context.default_zone, configured=False, inverted=False)
+        """Reads times of whom nothing special is known."""
+        self._clocks = {usual: self.usual}
+        self.signs = Signs(context.dialects, self.usual)
         self._texts: dict[tuple[TextKind, int], Texts] = {}
         self._numbers: dict[object, int] = {}
 
@@ -121,9 +139,49 @@ class TemplatePlans:
                     width = len(run.fields)
                     strings += [(run.start + row * width + position, field.tag) for row in range(run.rows)]
         self._strings, self._columns = tuple(strings), tuple(columns)
+        dated = [slot for slot, tag in strings if tag in DATED and len(values[slot]) == DATE_TIME]
+        plain = [slot for slot, _ in strings if slot not in dated]
+        self._dated = tuple(dated)
+        """Slots of what may be a date-time."""
+        self._plain = picker(plain) if plain else None
+        self._read = owner.usual.read
+        self.met: dict[bytes, Met] = {}
+        """The last pushes of meters, by system title."""
         self._sign = owner.signs.of
+        self._column_sign = owner.signs.of_column
         self.values = sum(len(run.fields) * run.rows for run in template.runs)
         """How many values the template reads."""
+
+    def meets(self, met: Met, values: Pool) -> bool:
+        """Tell whether a push has the strings of the last one of its meter, but for times: then it is read alike."""
+        if self._plain is not None and self._plain(values) != met.plain:
+            return False
+        for slot, content in met.dated:
+            value = values[slot]
+            if value != content if content is not None else self._read(value) is None:
+                return False
+        return not self._columns or self._are_stamps(values)
+
+    def meet(self, title: bytes, values: Pool, whose: Whose, plan: Plan | Ended, who: Who) -> None:
+        """Keep how a meter's push was read, for the next one; a profile only if all of its stamps are times."""
+        identities = plan.identities if isinstance(plan, Plan) else ()
+        if not self._are_stamps(values) or any(self._is_time(identity, values) for identity in identities):
+            return
+        if len(self.met) >= _MOST_MET:
+            self.met.clear()
+        dated = tuple((slot, None if self._read(values[slot]) is not None else values[slot]) for slot in self._dated)
+        self.met[title] = Met(whose, self._plain(values) if self._plain is not None else (), dated, plan, who)
+
+    def _are_stamps(self, values: Pool) -> bool:
+        """Tell whether the columns of twelve octets are the stamps of profiles."""
+        return all(self._column_sign(tag, values[column]) == CLOCK for column, tag in self._columns)
+
+    def _is_time(self, identity: Identity, values: Pool) -> bool:
+        """Tell whether what names a meter is a time: a later one would name another."""
+        if not identity.is_text or identity.tag not in STRINGS:
+            return identity.is_text
+        content = identity.of(values)
+        return len(content) == DATE_TIME and self._read(content) is not None
 
     def key(self, title: bytes | None, asked: Asked, values: Pool) -> Key:
         """Return what of a message decides its interpretation, but for what is registered of its meter."""
@@ -133,7 +191,7 @@ class TemplatePlans:
         sign = self._sign
         signs: list[object] = [sign(tag, values[slot]) for slot, tag in self._strings]
         if self._columns:
-            signs += [self.owner.signs.of_column(tag, values[column]) for column, tag in self._columns]
+            signs += [self._column_sign(tag, values[column]) for column, tag in self._columns]
         return (titled, asked.key, *signs)
 
     def learn(self, key: Key, record: RawRecord, opened: Opened, values: Pool, *, registered: bool) -> Found:

@@ -22,7 +22,7 @@ CLOCK: Final = -2
 """The sign of a date-time."""
 _MOST_KEPT: Final = 65_536
 DATE_TIME: Final = 12
-_DATED: Final = frozenset({Tag.OCTET_STRING, Tag.DATE_TIME})
+DATED: Final = frozenset({Tag.OCTET_STRING, Tag.DATE_TIME})
 _FLAG: Final = 3
 _SOMEBODY: Final = "-"
 
@@ -53,7 +53,7 @@ class Signs:
 
     def of(self, tag: int, value: bytes | str) -> int:
         """Return the sign of a string with its tag."""
-        if len(value) == DATE_TIME and tag in _DATED and self._clock.read(value) is not None:  # type: ignore[arg-type]
+        if len(value) == DATE_TIME and tag in DATED and self._clock.read(value) is not None:  # type: ignore[arg-type]
             return CLOCK
         key = (tag, value)
         known = self._kept.get(key)

@@ -37,6 +37,8 @@ class Who(NamedTuple):
     kind: object
     """What of that decides how its messages are interpreted; None: nothing."""
     bounds: Bounds
+    titled: bool = False
+    """Its title tells, whatever key its record has."""
     refused: Outcomes = ()
     """How its messages end instead: nothing names the meter."""
 
@@ -78,7 +80,9 @@ class Whose:
         name, serial = _stated(identities, values) if identities else ("", "")
         facts = registry.by_title(title) if title and len(registry) else None
         if title and (facts or not len(registry)) and headers.CONTEXT not in record.headers:
-            who = _known(meter_of(facts.meter_id if facts else title_name(title), name, title), facts)
+            who = _known(meter_of(facts.meter_id if facts else title_name(title), name, title), facts)._replace(
+                titled=True
+            )
             if not identities:
                 if len(self._titled) >= _MOST_KEPT:
                     self._titled.clear()
@@ -90,7 +94,7 @@ class Whose:
         try:
             meter = meter_message(Understood(Plain(b"", title), statement, facts), identified, context)
         except Refused as refused:
-            return Who("", b"", facts, None, NO_BOUNDS, (refused.outcome(),))
+            return Who("", b"", facts, None, NO_BOUNDS, refused=(refused.outcome(),))
         return _known(meter, facts)
 
 
