@@ -47,6 +47,8 @@ class Normalizer:
         """Records that went by a plan so far."""
         self.generic = 0
         """Records that took the generic pipeline so far."""
+        self.failed = 0
+        """Records so far at which the fast path itself failed, and which the generic pipeline did."""
         self.disproved = 0
         """Layouts so far that did not give what the generic pipeline gives, and were not used."""
         self._ruling: Ruling | None = None
@@ -68,6 +70,11 @@ class Normalizer:
             outcomes = self._planned(record, rule)
         except (Unusual, Refused, DlmsError, struct.error):
             self.generic += 1
+            return normalize(record, self.context, self._judge(rule))
+        except (OSError, MemoryError):
+            raise
+        except Exception:  # noqa: BLE001  a defect here must not stop what the generic pipeline can do
+            self.failed += 1
             return normalize(record, self.context, self._judge(rule))
         self.quick += 1
         return outcomes

@@ -181,7 +181,7 @@ class TemplatePlans:
         if not identity.is_text or identity.tag not in STRINGS:
             return identity.is_text
         content = identity.of(values)
-        return len(content) == DATE_TIME and self._read(content) is not None
+        return identity.tag in DATED and len(content) == DATE_TIME and self._read(content) is not None
 
     def key(self, title: bytes | None, asked: Asked, values: Pool) -> Key:
         """Return what of a message decides its interpretation, but for what is registered of its meter."""
