@@ -62,12 +62,11 @@ def test_three_started_together_just_work(bootstrap, log):
     processes = [start("normalize", "--bootstrap", bootstrap, log=log) for _ in range(3)]
     try:
         until(lambda: done(bootstrap) == 12_000, "readings of all records", 120, log=log)
+        until(lambda: log.read_text().count("are ours") >= 3, "partitions of each of them", 60, log=log)
     finally:
         codes = [stop(process) for process in processes]
     assert codes == [0, 0, 0]
     check(bootstrap, 40, 300)
-    owners = [line for line in log.read_text().splitlines() if "are ours" in line]
-    assert len(owners) >= 3, "each of them had partitions"
 
 
 def test_workers_killed_and_their_supervisor_killed_lose_nothing(bootstrap, log):
