@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartition
 
 from ami_kafka import clients
+from ami_kafka.records import headers_of
 
 _QUEUED_KIB = 8 << 10
 
@@ -76,8 +77,7 @@ class Follower:
                 continue
             if error is None:
                 self._next[where] = offset + 1
-                found = cast("list[tuple[str, bytes | None]] | None", message.headers())
-                headers = [(name, value or b"") for name, value in found or ()]
+                headers = list(headers_of(message))
                 records.append(Kept(where, offset, message.timestamp()[1], message.key(), message.value(), headers))
             elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001
                 ends[where] = offset

@@ -5,13 +5,13 @@ from __future__ import annotations
 import uuid
 from collections import deque
 
-from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from ami_kafka import clients
 from ami_kafka.check import check, metadata
 from ami_kafka.errors import KafkaUnavailable
 from ami_kafka.offsets import bounds
-from ami_kafka.records import RawMessage, headers_of
+from ami_kafka.records import RawMessage
 from ami_kafka.table import partition_of
 
 
@@ -38,7 +38,7 @@ def lately(bootstrap: str, topic: str, key: bytes, *, most: int = 10, within: in
                 fault = message.error()
                 if fault is None:
                     if message.key() == key:
-                        found.append(_message(message))
+                        found.append(RawMessage.of(message))
                 elif fault.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001  the client's public name for it
                     ended = True
                 elif not fault.retriable():
@@ -46,15 +46,3 @@ def lately(bootstrap: str, topic: str, key: bytes, *, most: int = 10, within: in
     finally:
         consumer.close()
     return list(found)
-
-
-def _message(message: Message) -> RawMessage:
-    return RawMessage(
-        str(message.topic()),
-        int(message.partition() or 0),
-        int(message.offset() or 0),
-        message.timestamp()[1],
-        message.key(),
-        message.value() or b"",
-        headers_of(message),
-    )

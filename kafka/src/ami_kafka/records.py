@@ -21,6 +21,19 @@ class RawMessage(NamedTuple):
     """Empty where the record has none."""
     headers: tuple[tuple[str, bytes], ...]
 
+    @classmethod
+    def of(cls, message: Message) -> RawMessage:
+        """Take over what the client gives; not for a message that is an error."""
+        return cls(
+            str(message.topic()),
+            int(message.partition() or 0),
+            int(message.offset() or 0),
+            message.timestamp()[1],
+            message.key(),
+            message.value() or b"",
+            headers_of(message),
+        )
+
 
 class Output(NamedTuple):
     """A record to produce in the batch's transaction."""

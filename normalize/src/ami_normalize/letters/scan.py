@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from ami_kafka import clients
 from ami_kafka.check import check, metadata
 from ami_kafka.offsets import bounds
+from ami_kafka.records import headers_of
 from ami_normalize.letters.letter import Letter
 from ami_schemas import headers, topics
 
@@ -34,7 +35,7 @@ def letters(
     Raises KafkaUnavailable, TopicMissing, or KafkaException.
     """
     for message in _messages(bootstrap, topic, since_ms, partitions):
-        told = _headers(message)
+        told = dict(headers_of(message))
         if message.value() is not None and headers.DLQ_REASON in told:
             yield Letter(
                 str(message.topic()),
@@ -52,7 +53,7 @@ def resolved(bootstrap: str, *, partitions: Sequence[int] | None = None) -> Reso
     outcomes: dict[str, str] = {}
     attempts: dict[str, int] = {}
     for message in _messages(bootstrap, topics.PARKED, None, partitions):
-        told = {name: value.decode("utf-8", "replace") for name, value in _headers(message).items()}
+        told = {name: value.decode("utf-8", "replace") for name, value in headers_of(message)}
         source, attempt = told.get(headers.RESOLVES, "").partition("#")[0], told.get(headers.ATTEMPT, "")
         if source and attempt.isdecimal():
             outcomes[source] = told.get(headers.OUTCOME, "")
@@ -91,11 +92,6 @@ def _messages(bootstrap: str, topic: str, since_ms: int | None, partitions: Sequ
                     raise KafkaException(error)
     finally:
         consumer.close()
-
-
-def _headers(message: Message) -> dict[str, bytes]:
-    found = cast("list[tuple[str, bytes | None]] | None", message.headers())
-    return {name: value or b"" for name, value in found or ()}
 
 
 def _since(consumer: Consumer, topic: str, starts: Mapping[int, int], since_ms: int) -> dict[int, int]:

@@ -40,13 +40,20 @@ class Checked(NamedTuple):
     problems: tuple[Problem, ...]
 
 
-def check(content: bytes) -> Checked:
-    """Read a mapping; never raises for what it holds."""
+def text_of(content: bytes) -> str | Problem:
+    """Return the text of a file, or where it is not UTF-8."""
     try:
-        text = content.decode("utf-8-sig")
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         before = content[: error.start].decode("utf-8", "replace")
-        return Checked((), (Problem(*place(before, len(before)), "", "this is not UTF-8", "Save the file as UTF-8."),))
+        return Problem(*place(before, len(before)), "", "this is not UTF-8", "Save the file as UTF-8.")
+
+
+def check(content: bytes) -> Checked:
+    """Read a mapping; never raises for what it holds."""
+    text = text_of(content)
+    if isinstance(text, Problem):
+        return Checked((), (text,))
     try:
         node = parse(text)
     except NotJson as error:

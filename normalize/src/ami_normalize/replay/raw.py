@@ -8,11 +8,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Protocol, cast
 
-from confluent_kafka import Message
-
 from ami_kafka import clients
-from ami_kafka.loop import RawMessage
 from ami_kafka.offsets import bounds
+from ami_kafka.records import RawMessage
 from ami_kafka.span import Span, SpanReader, offsets_at, partitions, vanished
 from ami_normalize.archive import folder as files
 from ami_normalize.archive.errors import ArchiveGap
@@ -147,7 +145,7 @@ class _KafkaReader:
         return self._reader.finished
 
     def read(self, limit: int) -> list[RawMessage]:
-        return [_raw_message(message) for message in self._reader.read(limit)]
+        return [RawMessage.of(message) for message in self._reader.read(limit)]
 
     def __enter__(self) -> _KafkaReader:
         return self
@@ -206,17 +204,4 @@ def _unarchived(record: ArchivedRecord) -> RawMessage:
         record.key,
         record.value or b"",
         tuple((name, value or b"") for name, value in record.headers),
-    )
-
-
-def _raw_message(message: Message) -> RawMessage:
-    found = cast("list[tuple[str, bytes | None]] | None", message.headers())
-    return RawMessage(
-        str(message.topic()),
-        int(message.partition() or 0),
-        int(message.offset() or 0),
-        message.timestamp()[1],
-        message.key(),
-        message.value() or b"",
-        tuple((name, value or b"") for name, value in found or ()),
     )

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from ami_dlms.obis import Pattern
 from ami_normalize.errors import RoutesInvalid
-from ami_normalize.mapping.check import Problem, code_breach
+from ami_normalize.mapping.check import Problem, code_breach, text_of
 from ami_normalize.mapping.located import Node, place
 from ami_normalize.mapping.located_yaml import NotYaml, parse
 from ami_normalize.mapping.schema import Breach, Schema, breaches_of
@@ -53,11 +53,9 @@ def routes_of(content: bytes, name: str) -> tuple[Route, ...]:
 
 def check(content: bytes) -> Checked:
     """Read a file of routes; never raises for what it holds."""
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        before = content[: error.start].decode("utf-8", "replace")
-        return Checked((), (Problem(*place(before, len(before)), "", "this is not UTF-8", "Save the file as UTF-8."),))
+    text = text_of(content)
+    if isinstance(text, Problem):
+        return Checked((), (text,))
     try:
         node = parse(text)
     except NotYaml as error:
