@@ -9,7 +9,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartiti
 
 from ami.readings.v1 import meter_readings_pb2 as pb
 from ami_schemas import topics
-from support.kafka_reader import headers
+from support.kafka_reader import headers, watermarks
 
 OUTCOMES = (topics.READINGS, topics.EVENTS, topics.DEAD_LETTERS, topics.PARKED)
 MARKERS = "markers"
@@ -51,7 +51,7 @@ class Reader:
 
     def read_to_end(self, within):
         """Give all records up to the ends as of now, in pieces; fail, naming the places, where one is not reached."""
-        behind = {place: self._consumer.get_watermark_offsets(TopicPartition(*place), 30)[1] for place in self._next}
+        behind = {place: watermarks(self._consumer, TopicPartition(*place))[1] for place in self._next}
         deadline = time.monotonic() + within
         while behind:
             yield self.read()

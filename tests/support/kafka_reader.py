@@ -19,7 +19,7 @@ def read_all(bootstrap, topic):
     )
     try:
         unread = set(consumer.list_topics(topic, 10).topics[topic].partitions)
-        starts = {p: _lowest(consumer, TopicPartition(topic, p)) for p in unread}
+        starts = {p: watermarks(consumer, TopicPartition(topic, p))[0] for p in unread}
         consumer.assign([TopicPartition(topic, p, low) for p, low in starts.items()])
         records = []
         while unread:
@@ -36,15 +36,17 @@ def read_all(bootstrap, topic):
     return sorted(records, key=lambda record: (record.partition(), record.offset()))
 
 
-def _lowest(consumer, where, patience_s=30):
-    """The first offset of a partition, of a topic just made too: its leader needs a moment."""
+def watermarks(consumer, where, patience_s=30):
+    """The first and the next offset of a partition, of a topic just made or of a broker just back too.
+
+    Its leader needs a moment, and until then the client says so in several ways: not the leader, a partition unknown
+    to it, no answer in time.
+    """
     deadline = time.monotonic() + patience_s
     while True:
         try:
-            return consumer.get_watermark_offsets(where, 10)[0]
-        except KafkaException as error:
-            if not error.args[0].retriable() and error.args[0].code() != KafkaError.NOT_LEADER_FOR_PARTITION:
-                raise
+            return consumer.get_watermark_offsets(where, 10)
+        except KafkaException:
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.2)
