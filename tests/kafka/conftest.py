@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+import traceback
 import uuid
 from collections import Counter
 from pathlib import Path
@@ -141,12 +142,13 @@ class Space:
 
 
 def wait_until(condition, seconds, *copiers):
-    """Wait for a condition; fail with what the copiers said."""
+    """Wait for a condition; fail with what the copiers said, and where our threads are."""
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
             told = "\n".join(str([*copier.events[-8:], *copier.errors[-8:]]) for copier in copiers)
-            pytest.fail(f"waited {seconds} s in vain; the copiers said:\n{told}")
+            stacks = "\n".join("".join(traceback.format_stack(frame)) for frame in sys._current_frames().values())
+            pytest.fail(f"waited {seconds} s in vain; the copiers said:\n{told}\nthe threads are at:\n{stacks}")
         time.sleep(0.1)
 
 

@@ -24,6 +24,10 @@ from ami_kafka.starts import Starts
 from ami_kafka.topics import limits
 from ami_kafka.transaction import Aborted, Rebuild, Writer
 from ami_kafka.triage import Verdict, is_member, triage
+from ami_kafka.worker import Worker
+
+_SESSIONS_OUT = 3
+"""How many session timeouts a consumer may be out of its group before it is made anew."""
 
 
 class Session:
@@ -43,6 +47,8 @@ class Session:
         self._away = False
         self._due = False  # something was, so more of it may be
         self._joined = False
+        self._lost_at: float | None = None
+        self._leaving = False
         instance = settings.instance_id
         self._writer = Writer(
             settings.bootstrap,
@@ -73,6 +79,7 @@ class Session:
         try:
             while not self._stop.is_set():
                 self._commit(self._gather())
+                self._see_membership()
         except Rebuild as rebuild:
             self._escalate(rebuild.verdict, rebuild.reason)
             raise
@@ -85,12 +92,14 @@ class Session:
 
     def close(self) -> None:
         """Leave the group and let both clients go; what the processor remembers is restored when partitions come."""
+        self._leaving = True
         self._writer.close()
-        with contextlib.suppress(KafkaException, RuntimeError):
-            self._consumer.close()
-        left = list(self._assignment.committed)
-        if left:
-            self._settings.processor.release(left)
+        worker = Worker()
+        patience_s = self._settings.session_timeout_ms / 1000  # after it the group has forgotten us anyway
+        with contextlib.suppress(KafkaException, RuntimeError, TimeoutError):
+            worker.call(self._consumer.close, patience_s=patience_s, on_wait=self._leaving_takes_long)
+        worker.close()
+        self._give_up(list(self._assignment.committed), "go to another", lost=False)
 
     # Reading
 
@@ -232,6 +241,7 @@ class Session:
             [TopicPartition(self._settings.source, number, offset) for number, offset in starts.items()]
         )
         self._assignment.add(starts)
+        self._lost_at = None
         if numbers:
             self._tell(EventKind.ASSIGNED, f"partitions {numbers} are ours", starts=starts)
         elif not self._joined:
@@ -245,12 +255,24 @@ class Session:
         self._remove(partitions, lost=True)
 
     def _remove(self, partitions: list[TopicPartition], *, lost: bool) -> None:
-        numbers = [where.partition for where in partitions]
+        if self._leaving:
+            return  # not in our thread; and what the processor remembers may be of clients made since
+        if lost and self._lost_at is None:
+            self._lost_at = time.monotonic()
+        self._give_up([where.partition for where in partitions], "were taken" if lost else "go to another", lost=lost)
+
+    def _give_up(self, numbers: list[int], how: str, *, lost: bool) -> None:
+        """Forget partitions that are not ours any more."""
         self._assignment.remove(numbers)
         if numbers:
             self._settings.processor.release(numbers)
-            how = "were taken" if lost else "go to another"
             self._tell(EventKind.REVOKED, f"partitions {numbers} {how}", partitions=numbers, lost=lost)
+
+    def _see_membership(self) -> None:
+        """See that the group takes us back: a consumer that was put out joins again by itself, but was seen not to."""
+        lost_s = 0.0 if self._lost_at is None else time.monotonic() - self._lost_at
+        if lost_s > _SESSIONS_OUT * self._settings.session_timeout_ms / 1000:
+            raise Rebuild("consume", f"put out of the group {lost_s:.0f} s ago, and not back since")
 
     # Trouble
 
@@ -288,6 +310,9 @@ class Session:
     def _on_client_error(self, error: KafkaError) -> None:
         """Hear what a client says about its connections; faults that matter come as errors of the calls as well."""
         self._kafka_away(error.str())
+
+    def _leaving_takes_long(self) -> None:
+        self._kafka_away("leaving the group takes long")
 
     def _kafka_away(self, reason: str) -> None:
         if not self._away:

@@ -121,7 +121,9 @@ class Health:
             without = at - self._progress
             healthy = without < self._patience_s or now.state is State.STOPPED
             reason = now.reason
-            if not healthy and not reason:
+            if not healthy and not reason and not now.joined:
+                reason = f"not in the group that shares the partitions out, and no progress for {without:.0f} s"
+            elif not healthy and not reason:
                 waiting = "an unknown number of" if now.lag is None else f"{sum(now.lag.values())}"
                 reason = f"{waiting} records wait, and nothing was committed for {without:.0f} s"
             return Report(
@@ -153,6 +155,8 @@ def _revoked(now: _Now, event: LoopEvent) -> None:
     for number in _numbers(event):
         now.positions.pop(number, None)
         now.waiting.discard(number)
+    if event.fields.get("lost"):
+        now.joined = False  # nobody has its partitions for sure, so this is no standing by
 
 
 def _waiting(now: _Now, event: LoopEvent) -> None:

@@ -128,6 +128,18 @@ def test_partitions_that_went_do_not_count(health, clock):
     assert (report.healthy, report.positions, report.lag) == (True, {1: 20}, {1: 0})
 
 
+def test_who_was_put_out_of_the_group_does_not_stand_by(health, clock):
+    health(LoopEvent(EventKind.REVOKED, "partitions [0, 1] were taken", {"partitions": [0, 1], "lost": True}))
+    clock.now += 61.0
+    health.sampled({})
+    report = health.report()
+    assert (report.healthy, report.state is State.STANDBY) == (False, False)
+    assert report.reason == "not in the group that shares the partitions out, and no progress for 61 s"
+    health(LoopEvent(EventKind.ASSIGNED, "standing by", {"starts": {}}))
+    health.sampled({})
+    assert (health.report().healthy, health.report().state) == (True, State.STANDBY)
+
+
 def test_rebuilding_again_and_again_is_no_progress(health, clock):
     for _ in range(7):
         clock.now += 10.0
