@@ -267,17 +267,29 @@ def number(value: Value) -> float | None:
 
 
 def too_much(check: Power, values: Sequence[float | None]) -> bool:
-    """Tell whether a power is more than its voltages and currents allow: more than twice, and by more than 100 VA.
+    """Tell whether a power is more than its voltages and currents allow."""
+    power, most = values[check.power], carried(check.voltages, check.currents, values)
+    return power is not None and most is not None and abs(power) > most
+
+
+def carried(voltages: Sequence[int], currents: Sequence[int], values: Sequence[float | None]) -> float | None:
+    """Return the highest power that voltages and currents allow: twice theirs, and 100 VA; None where one is not known.
 
     All phases together carry at most the highest voltage times the sum of the currents, however the loads stand to each
     other; so the check also holds where voltages are between phases.
     """
-    power = values[check.power]
-    voltages = [abs(value) for at in check.voltages if (value := values[at]) is not None]
-    currents = [abs(value) for at in check.currents if (value := values[at]) is not None]
-    if power is None or len(voltages) < len(check.voltages) or len(currents) < len(check.currents):
-        return False
-    return abs(power) > POWER_FACTOR * max(voltages) * sum(currents) + POWER_FLOOR_VA
+    highest = total = 0.0
+    for at in voltages:
+        volts = values[at]
+        if volts is None:
+            return None
+        highest = max(highest, abs(volts))
+    for at in currents:
+        amperes = values[at]
+        if amperes is None:
+            return None
+        total += abs(amperes)
+    return POWER_FACTOR * highest * total + POWER_FLOOR_VA
 
 
 def _same_time(readings: Sequence[Reading], check: Power) -> bool:

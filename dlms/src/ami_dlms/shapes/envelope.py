@@ -9,7 +9,6 @@ decoder and `ami_dlms.security.unprotect`.
 from __future__ import annotations
 
 from hmac import compare_digest
-from types import MappingProxyType
 from typing import Final
 
 from ami_dlms import apdu
@@ -21,7 +20,7 @@ from ami_dlms.security import unprotect as unprotect_generic
 
 _USUAL: Final = b"\xdb\x08"
 _ENCRYPTED: Final = frozenset({0x20, 0x21})
-_SEALED: Final = MappingProxyType({0x30: b"\x30", 0x31: b"\x31"})
+_SEALED: Final = {0x30: b"\x30", 0x31: b"\x31"}
 """Security controls of suites 0 and 1 under the unicast key: encrypted, and also authenticated."""
 _UNICAST: Final = KeySet.UNICAST
 _ENCRYPTED_ONLY: Final = Protection.ENCRYPTED
@@ -47,13 +46,13 @@ class Seal:
     A seal holds a cipher of about 2.5 KB.
     """
 
-    __slots__ = ("_encrypt", "_heads", "_title")
+    __slots__ = ("_authentication", "_cipher", "_title")
 
     def __init__(self, title: bytes, encryption: bytes, authentication: bytes) -> None:
         """Open messages of a system title under its global unicast keys."""
         self._title = title
-        self._encrypt = gcm.cipher(encryption).encrypt
-        self._heads = {control: octet + authentication for control, octet in _SEALED.items()}
+        self._cipher = gcm.cipher(encryption)
+        self._authentication = authentication
 
     def open(self, message: bytes) -> tuple[bytes, bytes] | None:
         """Return plaintext and invocation counter (4 octets) of a general-glo-ciphered message of this title.
@@ -67,15 +66,15 @@ class Seal:
             length, at = message[11] << 8 | message[12], 13
         elif length == 0x81:
             length, at = message[11], 12
-        head = self._heads.get(message[at])
-        if head is None or length != len(message) - at or length < _SHORTEST_SEALED:
+        control = _SEALED.get(message[at])
+        if control is None or length != len(message) - at or length < _SHORTEST_SEALED:
             return None
         content = at + 5
         counter = message[at + 1 : content]
         iv = self._title + counter
-        encrypt = self._encrypt
+        encrypt = self._cipher.encrypt
         plaintext = encrypt(iv, message[content:-12], None)[:-16]
-        if not compare_digest(encrypt(iv, plaintext, head)[-16:-4], message[-12:]):
+        if not compare_digest(encrypt(iv, plaintext, control + self._authentication)[-16:-4], message[-12:]):
             return None
         return plaintext, counter
 

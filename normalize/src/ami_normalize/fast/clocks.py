@@ -1,4 +1,4 @@
-"""Meter times read quickly: the usual date-time by arithmetic, everything else as `ami_normalize.instants` reads it.
+"""Meter times read quickly: hours once, as `ami_normalize.instants` reads them, and the rest by arithmetic.
 
 A moment is `(micros, kind)`: microseconds since 1970 in UTC, and a small number that stands for how it was known and
 what is doubtful about it (`Clock.kinds`). Messages of one kind differ in nothing but the number.
@@ -21,9 +21,13 @@ Moment = tuple[int, int]
 
 _DATE_TIME: Final = struct.Struct(">HBBBBBBBhB")
 _EPOCH: Final = date(1970, 1, 1).toordinal()
-_UNSPECIFIED: Final = -0x8000
+_YEARS: Final = (1970, 2261)
+"""The first and the last that `from_octets` takes."""
 _UNSTATED, _FLAGS = 0xFF, 0x03
-_MINUTE: Final = 60_000_000
+_SECOND: Final = 1_000_000
+_MINUTE_AT, _SECOND_AT, _HUNDREDTHS_AT = 6, 7, 8
+_SHOWN: Final = len("2026-01-01T00:")
+_WITH_SECOND: Final = len("2026-01-01T00:00:00")
 _MOST_DEVIATION: Final = 14 * 60
 _PLACED: Final = frozenset({Origin.CONFIGURED_ZONE, Origin.DEFAULT_ZONE})
 """Origins of times that state no deviation."""
@@ -31,7 +35,10 @@ _SIGNS: Final = frozenset({"+", "-"})
 _MOST_KEPT: Final = 16_384
 _UNKNOWN: Final[Moment] = (0, -1)
 """What stands for nothing kept."""
+_UNEVEN: Final[Moment] = (0, -2)
+"""What stands for an hour in which the offset changes."""
 _MOST_SERIES: Final = 512
+_TWO_DIGITS: Final = [f"{number:02}" for number in range(60)]
 
 
 class Kind(NamedTuple):
@@ -49,11 +56,10 @@ class Clock:
         self._zone = zone
         self._configured = configured
         self._inverted = inverted
-        self._kept: dict[bytes, Moment | None] = {}
-        self._days: dict[tuple[int, int, int], int | None] = {}
-        self._minutes: dict[int, Moment | None] = {}
-        self._offsets: dict[int, str] = {}
-        """By deviation, of which there are 65,536."""
+        self._hours: dict[bytes, Moment | None] = {}
+        """By everything of a date-time but minute and second: where the hour begins; None of what names no moment."""
+        self._shown: dict[bytes, tuple[str, str]] = {}
+        """By the same: what the clock showed in front of minute and second, and behind them."""
         self._series: dict[bytes, tuple[Moment | None, int]] = {}
         self._numbers: dict[Kind, int] = {}
         self.kinds: list[Kind] = []
@@ -64,13 +70,15 @@ class Clock:
 
     def read(self, octets: bytes) -> Moment | None:
         """Read a date-time of twelve octets; None of what names no moment."""
-        known = self._kept.get(octets, _UNKNOWN)
-        if known is not _UNKNOWN:
-            return known
-        if len(self._kept) >= _MOST_KEPT:
-            self._kept.clear()
-        moment = self._kept[octets] = self._read(octets)
-        return moment
+        hour = self._hours.get(octets[:_MINUTE_AT] + octets[_HUNDREDTHS_AT:], _UNKNOWN)
+        if hour is _UNKNOWN:
+            hour = self._hour(octets)
+        if hour is None:
+            return None
+        minute, second = octets[_MINUTE_AT], octets[_SECOND_AT]
+        if minute < 60 and second < 60 and hour is not _UNEVEN:
+            return hour[0] + (minute * 60 + second) * _SECOND, hour[1]
+        return self._placed(octets)
 
     def series(self, stamps: Sequence[bytes]) -> tuple[Moment | None, int]:
         """Read stamps at equal distances: the first, and the distance in microseconds; None where they are not such."""
@@ -87,7 +95,7 @@ class Clock:
     def _distance(self, stamps: Sequence[bytes], joined: bytes) -> tuple[Moment | None, int]:
         if len(joined) != len(stamps) * _DATE_TIME.size or len(stamps) < 2:
             return None, 0
-        moments: list[Moment | None] = self._usual_moments(joined) or [self.read(stamp) for stamp in stamps]
+        moments = [self.read(stamp) for stamp in stamps]
         first, second = moments[:2]
         if first is None or second is None or second[0] <= first[0]:
             return None, 0
@@ -96,50 +104,18 @@ class Clock:
         expected = zip(range(begin, begin + step * len(moments), step), repeat(kind))
         return (first, step) if all(map(eq, moments, expected)) else (None, 0)
 
-    def _usual_moments(self, joined: bytes) -> list[Moment | None] | None:
-        """Read date-times that all state the same deviation; None where one is unusual."""
-        days = self._days
-        moments: list[Moment | None] = []
-        stated = self.stated
-        for year, month, day, _, hour, minute, second, hundredths, deviation, status in _DATE_TIME.iter_unpack(joined):
-            number = days.get((year, month, day)) or self._day(year, month, day)
-            if (
-                number is None
-                or hour > 23
-                or minute > 59
-                or second > 59
-                or hundredths > 99
-                or (status & _FLAGS and status != _UNSTATED)
-                or not -_MOST_DEVIATION <= deviation <= _MOST_DEVIATION
-            ):
-                return None
-            minutes = (number * 24 + hour) * 60 + minute + (-deviation if self._inverted else deviation)
-            moments.append((minutes * _MINUTE + second * 1_000_000 + hundredths * 10_000, stated))
-        return moments
-
     def text(self, octets: bytes) -> str | None:
         """Return what the clock showed, as `Instant.iso_local` writes it; None of what names no moment."""
-        if self.read(octets) is None:
-            return None
-        year, month, day, _, hour, minute, second, hundredths, deviation, _ = _DATE_TIME.unpack(octets)
-        if hour > 23 or minute > 59 or second > 59 or hundredths > 99:
-            instant = from_octets(octets, inverted=self._inverted)
-            return instant.iso_local() if instant else None
-        text = f"{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}"
-        if hundredths:
-            text += f".{hundredths:02}0000"
-        offset = self._offsets.get(deviation)
-        return text + (self._offset(deviation) if offset is None else offset)
-
-    def _offset(self, deviation: int) -> str:
-        """Write the offset that a deviation comes to; nothing for one that no place on earth has."""
-        offset = ""
-        if -_MOST_DEVIATION <= deviation <= _MOST_DEVIATION:
-            ahead = deviation if self._inverted else -deviation
-            hours, minutes = divmod(abs(ahead), 60)
-            offset = f"{'-' if ahead < 0 else '+'}{hours:02}:{minutes:02}"
-        self._offsets[deviation] = offset
-        return offset
+        around = self._shown.get(octets[:_MINUTE_AT] + octets[_HUNDREDTHS_AT:])
+        if around is None:
+            if self.read(octets) is None:
+                return None
+            around = self._show(octets)
+        minute, second = octets[_MINUTE_AT], octets[_SECOND_AT]
+        if minute < 60 and second < 60:
+            return f"{around[0]}{_TWO_DIGITS[minute]}:{_TWO_DIGITS[second]}{around[1]}"
+        instant = from_octets(octets, inverted=self._inverted)
+        return instant.iso_local() if instant else None
 
     def completes(self, stated: bytes, local: bytes) -> bool:
         """Tell whether one date-time is another's local time, with the deviation that this leaves out."""
@@ -151,28 +127,38 @@ class Clock:
         showed, with_offset = self.text(local) or "", self.text(stated) or ""
         return with_offset.startswith(showed) and with_offset[len(showed) :][:1] in _SIGNS
 
-    def _read(self, octets: bytes) -> Moment | None:
+    def _hour(self, octets: bytes) -> Moment | None:
+        """Return where the hour of a date-time begins; None where its moments have none."""
+        begin = _at(octets, 0, 0)
+        hour = self._stated(begin)
+        if hour is None:
+            first, last = self._placed(begin), self._placed(_at(octets, 59, 59))
+            even = first and last == (first[0] + 3599 * _SECOND, first[1])
+            hour = first if even or first is last is None else _UNEVEN
+        if len(self._hours) >= _MOST_KEPT:
+            self._hours.clear()
+        self._hours[octets[:_MINUTE_AT] + octets[_HUNDREDTHS_AT:]] = hour
+        return hour
+
+    def _stated(self, octets: bytes) -> Moment | None:
+        """Read the begin of an hour that states its deviation and that nothing is doubtful of; None of others."""
         if len(octets) != _DATE_TIME.size:
             return None
-        year, month, day, _, hour, minute, second, hundredths, deviation, status = _DATE_TIME.unpack(octets)
-        number = self._day(year, month, day)
+        year, month, day, _, hour, _, _, hundredths, deviation, status = _DATE_TIME.unpack(octets)
         if (
-            number is not None
-            and hour < 24
-            and minute < 60
-            and second < 60
-            and hundredths < 100
-            and (status == _UNSTATED or not status & _FLAGS)
+            not _YEARS[0] <= year <= _YEARS[1]
+            or hour > 23
+            or hundredths > 99
+            or (status & _FLAGS and status != _UNSTATED)
+            or not -_MOST_DEVIATION <= deviation <= _MOST_DEVIATION
         ):
-            minutes = (number * 24 + hour) * 60 + minute
-            if -_MOST_DEVIATION <= deviation <= _MOST_DEVIATION:
-                minutes += -deviation if self._inverted else deviation
-                return minutes * _MINUTE + second * 1_000_000 + hundredths * 10_000, self.stated
-            if deviation == _UNSPECIFIED:
-                begin = self._minute(minutes, octets)
-                if begin is not None:
-                    return begin[0] + second * 1_000_000 + hundredths * 10_000, begin[1]
-        return self._placed(octets)
+            return None
+        try:
+            days = date(year, month, day).toordinal() - _EPOCH
+        except ValueError:
+            return None
+        minutes = (days * 24 + hour) * 60 + (-deviation if self._inverted else deviation)
+        return minutes * 60 * _SECOND + hundredths * 10_000, self.stated
 
     def _placed(self, octets: bytes) -> Moment | None:
         instant = from_octets(octets, inverted=self._inverted)
@@ -181,42 +167,14 @@ class Clock:
         placed = instant.placed(self._zone, configured=self._configured)
         return placed.micros(), self._number(Kind(placed.origin or Origin.RECEPTION, placed.quality))
 
-    def _day(self, year: int, month: int, day: int) -> int | None:
-        """Return the days since 1970; None where there is no such day, or none that `from_octets` takes."""
-        key = (year, month, day)
-        try:
-            return self._days[key]
-        except KeyError:
-            pass
-        try:
-            number: int | None = date(year, month, day).toordinal() - _EPOCH
-        except ValueError:
-            number = None
-        if not 1970 <= year <= 2261:
-            number = None
-        if len(self._days) >= _MOST_KEPT:
-            self._days.clear()
-        self._days[key] = number
-        return number
-
-    def _minute(self, minutes: int, octets: bytes) -> Moment | None:
-        """Place the begin of a local minute; None where it exists twice, not at all, or the offset changes in it."""
-        try:
-            return self._minutes[minutes]
-        except KeyError:
-            pass
-        if len(self._minutes) >= _MOST_KEPT:
-            self._minutes.clear()
-        begin, end = (self._placed(octets[:7] + bytes((second, 0)) + octets[9:]) for second in (0, 59))
-        other_status = [self._placed(octets[:7] + b"\x00\x00" + octets[9:11] + status) for status in (b"\x00", b"\x80")]
-        plain = (
-            begin is not None
-            and end is not None
-            and end == (begin[0] + 59_000_000, begin[1])
-            and other_status == [begin, begin]
-        )
-        self._minutes[minutes] = begin if plain else None
-        return self._minutes[minutes]
+    def _show(self, octets: bytes) -> tuple[str, str]:
+        """Return what the clock showed around minute and second, of what names a moment."""
+        instant = from_octets(_at(octets, 0, 0), inverted=self._inverted)
+        text = instant.iso_local() if instant else ""
+        if len(self._shown) >= _MOST_KEPT:
+            self._shown.clear()
+        shown = self._shown[octets[:_MINUTE_AT] + octets[_HUNDREDTHS_AT:]] = text[:_SHOWN], text[_WITH_SECOND:]
+        return shown
 
     def _number(self, kind: Kind) -> int:
         number = self._numbers.setdefault(kind, len(self._numbers))
@@ -225,3 +183,8 @@ class Clock:
             assumed = kind.origin is Origin.DEFAULT_ZONE
             self.tolerances.append(ZONE_TOLERANCE_US if assumed else TIME_TOLERANCE_US)
         return number
+
+
+def _at(octets: bytes, minute: int, second: int) -> bytes:
+    """Return a date-time at another minute and second of its hour."""
+    return octets[:_MINUTE_AT] + bytes((minute, second)) + octets[_HUNDREDTHS_AT:]

@@ -1,7 +1,7 @@
 """Readings and interval blocks as constants, and what of each message goes between them.
 
-A reading whose value has a fixed width is part of one `struct` call for all that follow each other. A text has its own
-length, and so has the reading around it: it is written by itself.
+Readings are written by one `struct` call, since all widths are fixed: those of texts are part of what decides the
+layout of a message.
 """
 
 from __future__ import annotations
@@ -42,52 +42,43 @@ _INSTANT: Final = 9
 Pool = tuple[Any, ...]
 
 
-class _Run(NamedTuple):
-    """Readings of fixed width that follow each other."""
-
-    pack: Callable[..., bytes]
-    pick: Callable[[Pool], tuple[Any, ...]]
-
-
-class _Text(NamedTuple):
-    """A reading with a value of any length."""
-
-    head: bytes
-    origin: bytes
-    tail: bytes
-    size: int
-    """Octets without the field of the value."""
-
-
 class Readings:
     """Writes the readings of the messages of one kind."""
 
-    def __init__(self, cells: Sequence[Cell], parts: Sequence[wire.ReadingParts], values: int, *, dated: bool) -> None:
-        """Compile; `values` is how many values the template reads, `dated` says that the readings have an instant."""
+    def __init__(
+        self,
+        cells: Sequence[Cell],
+        parts: Sequence[wire.ReadingParts],
+        values: int,
+        widths: Sequence[int],
+        *,
+        dated: bool,
+    ) -> None:
+        """Compile; `values` is how many values the template reads, `dated` says that the readings have an instant.
+
+        `widths` are the octets of the value fields of the texts, in order.
+        """
         instant = wire.MEASURED_AT if dated else b""
         width_of_instant = _INSTANT if dated else 0
-        reals = sum(cell.form is Form.REAL for cell in cells)
-        pool = _PoolLayout(values, reals)
-        segments: list[_Run | _Text] = []
+        pool = _PoolLayout(values, sum(cell.form is Form.REAL for cell in cells), len(widths))
         run = _RunBuilder(pool)
+        left = iter(widths)
         for cell, part in zip(cells, parts, strict=True):
-            size = len(part.head) + width_of_instant + len(part.origin) + len(part.tail)
             if cell.form is Form.TEXT:
-                segments += run.close()
-                segments.append(_Text(part.head + instant, part.origin, part.tail, size))
-                continue
-            code, tag, width = _WIDTHS.get(cell.form, ("", part.value, len(part.value)))
-            run.constant(wire.READINGS + wire.varint(size + width) + part.head + instant)
+                width = next(left)
+                code, tag = f"{width}s", b""
+            else:
+                code, tag, width = _WIDTHS.get(cell.form, ("", part.value, len(part.value)))
+            size = len(part.head) + width_of_instant + len(part.origin) + width + len(part.tail)
+            run.constant(wire.READINGS + wire.varint(size) + part.head + instant)
             if dated:
                 run.value("q", 0)
             run.constant(part.origin + tag)
             if code:
-                run.value(code, pool.real() if cell.form is Form.REAL else 1 + cell.slot)
+                run.value(code, pool.place(cell))
             run.constant(part.tail)
-        segments += run.close()
-        self._segments = tuple(segments)
+        self._pack, self._pick = run.close()
         self._constants = tuple(pool.constants)
-        self._dated = dated
 
     def write(self, out: list[bytes], at: int, values: Pool, reals: Pool, fields: Sequence[bytes]) -> None:
         """Append the readings of a message.
@@ -95,34 +86,31 @@ class Readings:
         `at` is the instant they hold for, `values` what the template read, `reals` the floats in order, `fields` the
         value fields of the texts in order. Raises struct.error for a number that no `sfixed64` holds.
         """
-        pool = (at,) + values + reals + self._constants  # noqa: RUF005  at half the price
-        instant = wire.INT64.pack(at) if self._dated else b""
-        text = 0
-        for segment in self._segments:
-            if isinstance(segment, _Run):
-                out.append(segment.pack(*segment.pick(pool)))
-                continue
-            head, origin, tail, size = segment
-            field = fields[text]
-            text += 1
-            size += len(field)
-            length = bytes((size,)) if size < 0x80 else wire.varint(size)
-            out += (wire.READINGS, length, head, instant, origin, field, tail)
+        pool = (at, *values, *reals, *fields, *self._constants)
+        out.append(self._pack(*self._pick(pool)))
 
 
 class _PoolLayout:
-    """Where things stand in the tuple that a run picks from: the instant, values, floats, constants."""
+    """Where things stand in the tuple that a run picks from: the instant, values, floats, texts, constants."""
 
-    def __init__(self, values: int, reals: int) -> None:
+    def __init__(self, values: int, reals: int, texts: int) -> None:
         self._next_real = 1 + values
-        self._first_constant = 1 + values + reals
+        self._next_text = self._next_real + reals
+        self._first_constant = self._next_text + texts
         self.constants: list[bytes] = []
 
-    def real(self) -> int:
-        self._next_real += 1
-        return self._next_real - 1
+    def place(self, cell: Cell) -> int:
+        """Return where the value of a cell stands; floats and texts come in order."""
+        if cell.form is Form.REAL:
+            self._next_real += 1
+            return self._next_real - 1
+        if cell.form is Form.TEXT:
+            self._next_text += 1
+            return self._next_text - 1
+        return 1 + cell.slot
 
     def constant(self, octets: bytes) -> int:
+        """Return where some octets stand that are the same in all messages."""
         self.constants.append(octets)
         return self._first_constant + len(self.constants) - 1
 
@@ -144,13 +132,10 @@ class _RunBuilder:
         self._codes.append(code)
         self._order.append(position)
 
-    def close(self) -> list[_Run | _Text]:
+    def close(self) -> tuple[Callable[..., bytes], Callable[[Pool], tuple[Any, ...]]]:
+        """Return what packs, and what picks its arguments from the pool."""
         self._flush()
-        if not self._codes:
-            return []
-        run = _Run(struct.Struct("<" + "".join(self._codes)).pack, picker(self._order))
-        self._codes, self._order = [], []
-        return [run]
+        return struct.Struct("<" + "".join(self._codes)).pack, picker(self._order)
 
     def _flush(self) -> None:
         if self._pending:

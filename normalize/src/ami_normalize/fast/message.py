@@ -10,7 +10,7 @@ from ami_normalize import plausibility
 from ami_normalize.fast import wire
 from ami_normalize.fast.clocks import Clock, Moment
 from ami_normalize.fast.layout import Block, Cell, Form, Pool, Readings
-from ami_normalize.fast.plan import Plan, Real, Rows, Scaled
+from ami_normalize.fast.plan import Plan, Real, Rows
 from ami_normalize.fast.unusual import Unusual
 from ami_normalize.model import Statement
 from ami_normalize.numbers import real
@@ -62,12 +62,12 @@ def see(plan: Plan, values: Pool, received: int | None, bounds: Bounds) -> Seen:
             at = header
     fields: Sequence[bytes] = ()
     if plan.written:
-        fields = [texts.of(take(values)).field for take, texts in plan.written]
+        fields = [field(take(values)) for take, field in plan.written]
         if b"" in fields:
             raise Unusual
     reals = _reals(plan.reals, values) if plan.reals else ()
     hits = 0 if not plan.watched or plan.watched_numbers.isdisjoint(values) else _hits(plan, values)
-    if plan.powers or (plan.limited and bounds is not plausibility.NO_BOUNDS):
+    if plan.connections or (plan.limited and bounds is not plausibility.NO_BOUNDS):
         hits = _checks(plan, values, reals, hits, bounds)
     instant, kind = (received or 0, -1) if at is None else at
     late = at is not None and (
@@ -77,9 +77,10 @@ def see(plan: Plan, values: Pool, received: int | None, bounds: Bounds) -> Seen:
     if kind >= _MOST_KINDS or (header and header[1] >= _MOST_KINDS):
         raise Unusual
     if not plan.rows:
-        return _new(Seen, (number, instant, header or at, reals, fields, ()))
+        alone = (number, *map(len, fields)) if fields else number
+        return _new(Seen, (alone, instant, header or at, reals, fields, ()))
     ends = []
-    keys: list[object] = [number]
+    keys: list[object] = [number, *map(len, fields)]
     for rows in plan.rows:
         end, key = _profile(rows, values, received, clock, bounds)
         ends.append(end)
@@ -108,33 +109,31 @@ def _hits(plan: Plan, values: Pool) -> int:
 
 def _checks(plan: Plan, values: Pool, reals: Pool, hits: int, bounds: Bounds) -> int:
     """Add to the bits what plausibility finds."""
-    numbers: list[float | None] = [None] * plan.size
-    for index, scaled in plan.checked:
-        numbers[index] = _number(scaled, values, reals)
+    always, integers, floats = plan.checked
+    numbers = list(always)
+    for index, slot, down, power in integers:
+        mantissa = values[slot]
+        numbers[index] = mantissa / power if down else float(mantissa * power)
+    for index, which in floats:
+        numbers[index] = float(reals[which])
     if hits:
         for position, watch in enumerate(plan.watched):
             if hits >> 2 * position & 1:
                 numbers[watch.reading] = None
-    at = 2 * len(plan.watched)
-    for check in plan.powers:
-        if plausibility.too_much(check, numbers):
-            hits |= 1 << at
-        at += 1
-    for limited in plan.limited:
-        if plausibility.beyond(limited.kind, limited.phase, numbers[limited.at], bounds):
-            hits |= 1 << at
-        at += 1
+    bit = 1 << 2 * len(plan.watched)
+    for voltages, currents, powers in plan.connections:
+        most = plausibility.carried(voltages, currents, numbers)
+        for index in powers:
+            stated = numbers[index]
+            if stated is not None and most is not None and abs(stated) > most:
+                hits |= bit
+            bit <<= 1
+    if bounds is not plausibility.NO_BOUNDS:
+        for limited in plan.limited:
+            if plausibility.beyond(limited.kind, limited.phase, numbers[limited.at], bounds):
+                hits |= bit
+            bit <<= 1
     return hits
-
-
-def _number(scaled: Scaled, values: Pool, reals: Pool) -> float | None:
-    """Return a number as `plausibility.number` does."""
-    if scaled.slot >= 0:
-        mantissa: int = values[scaled.slot]
-        return mantissa / scaled.power if scaled.down else float(mantissa * scaled.power)
-    if scaled.real >= 0:
-        return float(reals[scaled.real])
-    return scaled.constant
 
 
 def _impossible(at: Moment, received: int | None, clock: Clock) -> bool:
@@ -193,7 +192,8 @@ class Layout:
         for cell, reading in zip(plan.cells, statement.readings, strict=True):
             parts.append(wire.reading_parts(reading_message(reading, received or 0, statement.quality)))
             cells.append(Cell(Form.CONSTANT) if reading.value is None else cell)
-        self._readings = Readings(cells, parts, values, dated=bool(seen.at)) if cells else None
+        widths = [len(field) for field in seen.fields]
+        self._readings = Readings(cells, parts, values, widths, dated=bool(seen.at)) if cells else None
         self._blocks: list[tuple[int, Block]] = []
         found = iter(statement.blocks)
         for index, rows in enumerate(plan.rows):

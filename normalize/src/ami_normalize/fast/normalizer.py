@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 from hashlib import sha256
-from typing import Final, NamedTuple
+from typing import Final, Union
 
 from ami_dlms.errors import DlmsError
 from ami_dlms.security import Protection
@@ -35,6 +35,10 @@ _CE_TIME, _EXCHANGE, _CONTEXT = headers.CE_TIME, headers.EXCHANGE, headers.CONTE
 _new: Final = tuple.__new__
 _SEALED = Protection.AUTHENTICATED_ENCRYPTED
 """Enough for every meter."""
+
+
+_Message = tuple[RawRecord, Opened, Pool, Union[int, None], Who, Plan]
+"""A message, as far as it is understood: also its values, and when it was received."""
 
 
 class Normalizer:
@@ -100,7 +104,8 @@ class Normalizer:
         received = self._received.micros(told.get(_CE_TIME), record.timestamp_ms)
         at_us = LATEST if received is None else received
         opened = self._opener.open(record, at_us)
-        template, values, _ = self.shapes.decode(opened.octets)
+        decoded = self.shapes.decode(opened.octets)
+        template, values = decoded.template, decoded.values
         if template is None:
             raise Unusual
         exchange, context = told.get(_EXCHANGE, _PUSH), told.get(_CONTEXT)
@@ -136,14 +141,14 @@ class Normalizer:
         if who.refused:
             return who.refused
         seen = see(plan, values, received, who.bounds)
-        message = _new(_Message, (record, opened, values, received, who, plan))
+        message = (record, opened, values, received, who, plan)
         layout = plan.layouts.get(seen.key)
         if layout is None:
             if seen.key in plan.layouts:
                 raise Unusual
             layout = self._learn(message, seen, plans)
         if rule is not None and exchange == _PUSH:
-            proof = self._opener.proof(opened)
+            proof = opened.proven or self._opener.proof(opened)
             if proof is not None:
                 self._ruling = ruling = rule(proof)
                 if ruling is not ACCEPTED and ruling is not RETRANSMISSION:
@@ -178,14 +183,3 @@ class Normalizer:
             raise Unusual
         plan.layouts[seen.key] = layout
         return layout
-
-
-class _Message(NamedTuple):
-    """A message, as far as it is understood."""
-
-    record: RawRecord
-    opened: Opened
-    values: Pool
-    received: int | None
-    who: Who
-    plan: Plan

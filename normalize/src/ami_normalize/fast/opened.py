@@ -10,7 +10,6 @@ from ami_dlms.framing import Framing
 from ami_dlms.security import Protection
 from ami_dlms.shapes import Seal, unprotect
 from ami_normalize.fast.unusual import Unusual
-from ami_normalize.keys import MeterKeys
 from ami_normalize.meter import TITLE_NAME, MeterFacts, title_of
 from ami_normalize.pipeline import Context, RawRecord
 from ami_normalize.pipeline.decrypt import GENERAL, SERVICES, Plain, protected_enough
@@ -49,17 +48,15 @@ class Opened(NamedTuple):
     key_version: str
     sealed: bytes
     """The APDU as it came, with security header and tag."""
-    counter: bytes = b""
-    """The invocation counter, where a seal opened it."""
-    ledger_key: bytes = b""
+    proven: Proof | None = None
+    """What its tag proves of its freshness, where a seal opened it: see `Opener.proof`."""
 
 
-class _Known(NamedTuple):
-    """A meter with both keys."""
+_Known = tuple[bytes, Seal, int, int, str, bytes]
+"""A meter with both keys: its title, the seal, when they are in force (see `MeterKeys`), version, the ledger's key.
 
-    seal: Seal
-    keys: MeterKeys
-    ledger_key: bytes
+The title is the one object that stands for it wherever it is looked up afterwards: that is found without being read.
+"""
 
 
 class Opener:
@@ -69,6 +66,7 @@ class Opener:
         self._context = context
         self._find = context.keys.find
         self._known: Recent[bytes, _Known] = Recent(_MOST_SEALS)
+        self._young = self._known.young
         self._titles: dict[tuple[bytes | None, bytes | None], bytes | None] = {}
 
     def open(self, record: RawRecord, at_us: int) -> Opened:
@@ -78,18 +76,21 @@ class Opener:
         """
         octets = self._unframed(record)
         if octets[:2] == _TITLED:
-            title: bytes | None = octets[2:10]
-            known = self._known.young.get(octets[2:10])
-            if known is not None and known.keys.from_us <= at_us < known.keys.until_us:
-                found = known.seal.open(octets)
-                if found is not None and found[0] and found[0][0] not in _CLOSED:
-                    version, key = known.keys.version, known.ledger_key
-                    return _new(Opened, (found[0], title, _SEALED, version, octets, found[1], key))
+            stated: bytes | None = octets[2:10]
+            known = self._young.get(stated)  # type: ignore[arg-type]
+            if known is not None:
+                title, seal, from_us, until_us, version, key = known
+                found = seal.open(octets) if from_us <= at_us < until_us else None
+                if found is not None:
+                    plain, counter = found
+                    if plain and plain[0] not in _CLOSED:
+                        proof = _new(Proof, (title, version, int.from_bytes(counter, "big"), octets[_TAG], key))
+                        return _new(Opened, (plain, title, _SEALED, version, octets, proof))
         elif octets[0] in GENERAL or octets[0] == _TELEGRAM:
             raise Unusual
         else:
-            title = self._title(record)
-        return self._opened(octets, title, at_us)
+            stated = self._title(record)
+        return self._opened(octets, stated, at_us)
 
     def _opened(self, octets: bytes, title: bytes | None, at_us: int) -> Opened:
         """Open an APDU of any protection, or of a meter not met lately."""
@@ -104,7 +105,8 @@ class Opener:
             raise Unusual
         if title is not None and opened.protection is _SEALED and keys.keys.authentication is not None:
             seal = Seal(title, keys.keys.encryption, keys.keys.authentication)
-            self._known.put(title, _Known(seal, keys, ledger_key(title, keys.version)))
+            version = keys.version
+            self._known.put(title, (title, seal, keys.from_us, keys.until_us, version, ledger_key(title, version)))
         return Opened(plain, title, opened.protection, keys.version, octets)
 
     def demand(self, opened: Opened, facts: MeterFacts | None, at_us: int) -> None:
@@ -117,13 +119,10 @@ class Opener:
 
     def proof(self, opened: Opened) -> Proof | None:
         """Return what a message with a verified tag proves of its freshness, as the generic pipeline finds it."""
-        octets, title = opened.sealed, opened.title
-        if opened.counter:
-            counter = int.from_bytes(opened.counter, "big")
-            return _new(Proof, (title, opened.key_version, counter, octets[_TAG], opened.ledger_key))
-        if title is None or not opened.protection.authenticated:
-            return None
-        ciphered = apdu.decode(octets)
+        title = opened.title
+        if opened.proven is not None or title is None or not opened.protection.authenticated:
+            return opened.proven
+        ciphered = apdu.decode(opened.sealed)
         if not isinstance(ciphered, (GeneralGloCiphering, ServiceCiphered)):
             raise Unusual
         return proof_of(ciphered, title, opened.key_version)

@@ -6,7 +6,7 @@ than itself. All messages that agree on these decisions have the same layout.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 from operator import itemgetter
 from typing import Any, Final, NamedTuple
@@ -41,7 +41,8 @@ class Written(NamedTuple):
     """A text among the values."""
 
     take: Take
-    texts: Texts
+    field: Callable[[Any], bytes]
+    """See `Texts.field`."""
 
 
 class Real(NamedTuple):
@@ -92,6 +93,32 @@ class Scaled(NamedTuple):
     def of(cls, slot: int, scale: int) -> Scaled:
         """Describe an integer of a scale."""
         return cls(slot, scale < 0, 10 ** abs(scale))
+
+
+class Checked(NamedTuple):
+    """The numbers that checks look at, by the places of their readings."""
+
+    numbers: tuple[float | None, ...]
+    """Of all readings: those that are always the same, None for the others."""
+    integers: tuple[tuple[int, int, bool, int], ...]
+    """Place, slot, and how it is scaled, as in `Scaled`."""
+    reals: tuple[tuple[int, int], ...]
+    """Place, and which of the floats."""
+
+    @classmethod
+    def of(cls, scaled: Mapping[int, Scaled], readings: int) -> Checked:
+        """Sort numbers by where they come from; `readings` is how many there are."""
+        numbers = tuple(scaled[at].constant if at in scaled else None for at in range(readings))
+        integers = tuple((at, each.slot, each.down, each.power) for at, each in scaled.items() if each.slot >= 0)
+        return cls(numbers, integers, tuple((at, each.real) for at, each in scaled.items() if each.real >= 0))
+
+
+class Connection(NamedTuple):
+    """Voltages and currents of phases, and the powers that they carry, by their places among the readings."""
+
+    voltages: tuple[int, ...]
+    currents: tuple[int, ...]
+    powers: tuple[int, ...]
 
 
 class Column(NamedTuple):
@@ -181,11 +208,12 @@ class Plan:
         shape = plausibility.plan(
             tuple(plausibility.Member(reading.obis, reading.attribute, reading.unit) for reading in statement.readings)
         )
-        self.powers, self.limited = shape.powers, shape.limited
+        self.connections = _connections(shape.powers)
+        self.limited = shape.limited
         checked = {check.at for check in shape.limited}
         for power in shape.powers:
             checked |= {power.power, *power.voltages, *power.currents}
-        self.checked = tuple((index, self._scaled[index]) for index in sorted(checked))
+        self.checked = Checked.of({index: self._scaled[index] for index in sorted(checked)}, len(statement.readings))
         self.size = len(statement.readings)
         self.rows = tuple(_rows(buffer, found, content) for buffer in found.buffers)
         del self._content, self._shared, self._dialect, self._scaled, self._watched, self._quiet, self._named
@@ -244,8 +272,8 @@ class Plan:
         number = entry.number or (rule is not None and rule.number and tag == Tag.OCTET_STRING)
         kind = TextKind(tag, objects.is_clock(reading.obis), number, self._dialect.deviation_inverted)
         texts = self._shared.texts(kind, self.clock)
-        self._identify(reading, tag, take, lambda values: texts.of(take(values)).value, (kind, id(self.clock)))
-        self.written.append(Written(take, texts))
+        self._identify(reading, tag, take, lambda values: texts.value(take(values)), (kind, id(self.clock)))
+        self.written.append(Written(take, texts.field))
         self.cells.append(Cell(Form.TEXT))
         is_time = objects.is_clock(self._dialect.code(entry.obis))
         if is_time and self.at is None and objects.clock(entry.data, self._dialect) is not None:
@@ -264,6 +292,14 @@ class Plan:
         if rule is not None and rule.scaler_unit is not None and (rule.override or entry.scaler_unit is None):
             return rule.scaler_unit
         return entry.scaler_unit
+
+
+def _connections(powers: Sequence[plausibility.Power]) -> tuple[Connection, ...]:
+    """Put powers of the same voltages and currents together."""
+    found: dict[tuple[tuple[int, ...], tuple[int, ...]], list[int]] = {}
+    for power in powers:
+        found.setdefault((power.voltages, power.currents), []).append(power.power)
+    return tuple(Connection(*carrying, tuple(those)) for carrying, those in found.items())
 
 
 def special(obis: str, tag: int, dialect: Dialect) -> tuple[frozenset[int], frozenset[int]]:

@@ -28,7 +28,7 @@ from ami_normalize.pipeline.interpret import Objects, objects_of, state, zone_fo
 from ami_normalize.shapes import telegram
 from ami_schemas.reasons import Reason
 
-_MOST_MET: Final = 8192
+_MOST_MET: Final = 65_536
 """Meters of one template whose last push is kept."""
 _MOST_PLANS: Final = 64
 """Of one template: where strings differ in more ways, its messages go by the generic pipeline."""

@@ -15,6 +15,10 @@ from ami_normalize.pipeline.encode import PROTECTIONS
 _PLACE: Final = struct.Struct("<sQ2s32s")
 _KEY_VERSION: Final = b"\x3a"
 _MOST_KEPT: Final = 4096
+_SEALED: Final = Protection.AUTHENTICATED_ENCRYPTED
+
+_Kind = tuple[str, int, bool, int, str]
+"""Topic, partition, whether there is an offset, octets of the key version, dialect."""
 
 
 class _Frame(NamedTuple):
@@ -34,27 +38,28 @@ class Provenance:
             decoder=context.decoder_version, mapping=context.mapping_hash
         ).SerializeToString()
         self._revision = pb.MeterReadings(revision=context.revision).SerializeToString()
-        self._frames: dict[tuple[str, int, bool, int, Protection, str], _Frame] = {}
+        self._frames: dict[Protection, dict[_Kind, _Frame]] = {protection: {} for protection in Protection}
+        self._sealed = self._frames[_SEALED]
 
     def write(self, out: list[bytes], record: RawRecord, digest: bytes, opened: Opened, dialect: str) -> None:
         """Append the fields; `digest` is the SHA-256 of the record's value."""
         offset, version, protection = record.offset, opened.key_version, opened.protection
-        kind = (record.topic, record.partition, offset > 0, len(version), protection, dialect)
-        frame = self._frames.get(kind) or self._frame(kind)
-        head, middle, tail = frame
+        frames = self._sealed if protection is _SEALED else self._frames[protection]  # an enum is slow to look up
+        kind = (record.topic, record.partition, offset > 0, len(version), dialect)
+        head, middle, tail = frames.get(kind) or self._frame(frames, kind, protection)
         if offset > 0:
             out += (head, _PLACE.pack(wire.OFFSET, offset, wire.DIGEST, digest), middle, version.encode(), tail)
         else:
             out += (head, wire.DIGEST, digest, middle, version.encode(), tail)
 
-    def _frame(self, kind: tuple[str, int, bool, int, Protection, str]) -> _Frame:
+    def _frame(self, frames: dict[_Kind, _Frame], kind: _Kind, protection: Protection) -> _Frame:
         """Return what stands around the offset, the digest and the key version."""
-        topic, partition, has_offset, version, protection, dialect = kind
+        topic, partition, has_offset, version, dialect = kind
         place = pb.Provenance(topic=topic, partition=partition).SerializeToString()
         middle = self._versions + (_KEY_VERSION + wire.varint(version) if version else b"")
         end = pb.Provenance(protection=PROTECTIONS[protection], dialect=dialect).SerializeToString()
         size = len(place) + (9 if has_offset else 0) + 34 + len(middle) + version + len(end)
-        if len(self._frames) >= _MOST_KEPT:
-            self._frames.clear()
-        frame = self._frames[kind] = _Frame(wire.PROVENANCE + wire.varint(size) + place, middle, end + self._revision)
+        if len(frames) >= _MOST_KEPT:
+            frames.clear()
+        frame = frames[kind] = _Frame(wire.PROVENANCE + wire.varint(size) + place, middle, end + self._revision)
         return frame

@@ -17,7 +17,6 @@ _MOST_KEPT: Final = 32_768
 _CLOCK, _OTHER = objects.CLOCK, "0.0.96.1.0.255"
 _SHORT: Final = 0x80
 _CLOCK_FIELDS: Final = [b"\x62" + bytes((length,)) for length in range(_SHORT)]
-_new: Final = tuple.__new__
 _INVERTED: Final = Dialect("", deviation_inverted=True)
 
 
@@ -33,14 +32,6 @@ class TextKind(NamedTuple):
     """The dialect inverts the sign of the deviation."""
 
 
-class Text(NamedTuple):
-    """A value as it is written."""
-
-    field: bytes
-    """The field of the value with its tag; empty where there is no value."""
-    value: Value
-
-
 class Texts:
     """Writes the values of one kind."""
 
@@ -49,35 +40,32 @@ class Texts:
         self._kind = kind
         dated = kind.is_clock and not kind.is_number and kind.tag in {Tag.OCTET_STRING, Tag.DATE_TIME}
         self._clock = clock if dated else None
-        self._kept: dict[Any, Text] = {}
+        self._kept: dict[Any, tuple[bytes, Value]] = {}
+        """The field and the value of a content."""
 
-    def of(self, content: Any) -> Text:
+    def field(self, content: Any) -> bytes:
+        """Return the field of the value of a content, with its tag; empty where there is no value."""
+        if self._clock is not None:  # hardly any is met twice
+            shown = self._clock.text(content)
+            if shown is not None and len(shown) < _SHORT:
+                return _CLOCK_FIELDS[len(shown)] + shown.encode()
+        return (self._kept.get(content) or self._keep(content))[0]
+
+    def value(self, content: Any) -> Value:
         """Return the value of a content, as the generic pipeline gives it."""
-        if self._clock is not None:
-            clocked = self._clocked(content, self._clock)
-            if clocked is not None:
-                return clocked
-        known = self._kept.get(content)
-        if known is not None:
-            return known
+        return (self._kept.get(content) or self._keep(content))[1]
+
+    def _keep(self, content: Any) -> tuple[bytes, Value]:
         if len(self._kept) >= _MOST_KEPT:
             self._kept.clear()
-        text = self._kept[content] = self._made(content)
-        return text
+        made = self._kept[content] = self._made(content)
+        return made
 
-    @staticmethod
-    def _clocked(content: Any, clock: Clock) -> Text | None:
-        """Write a clock's time without building an instant; hardly any is met twice."""
-        shown = clock.text(content)
-        if shown is None or len(shown) >= _SHORT:
-            return None
-        return _new(Text, (_CLOCK_FIELDS[len(shown)] + shown.encode(), shown))
-
-    def _made(self, content: Any) -> Text:
+    def _made(self, content: Any) -> tuple[bytes, Value]:
         kind = self._kind
         code = _CLOCK if kind.is_clock else _OTHER
         entry = Entry(code, Data(kind.tag, content), number=kind.is_number)
         value, _ = objects.value_of(entry, None, _INVERTED if kind.inverted else NO_DIALECT)
         message = pb.Reading()
         put_value(message, value)
-        return Text(message.SerializeToString(), value)
+        return message.SerializeToString(), value
