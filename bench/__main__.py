@@ -36,6 +36,7 @@ def main() -> int:
     parser.add_argument("--meters", type=int, default=200_000, help="registry: how many meters (default 200000)")
     parser.add_argument("--records", type=int, default=200_000, help="stream: raw records (default 200000)")
     parser.add_argument("--batch", type=int, default=5000, help="stream: records in a transaction (default 5000)")
+    parser.add_argument("--steady", type=float, default=20.0, help="stream: seconds of steady load (default 20)")
     options = parser.parse_args()
     for name in [options.name] if options.name else names():
         results: Iterator[dict[str, Any]] = importlib.import_module(f"bench.{name}").run(options)

@@ -1,10 +1,12 @@
 """Ciphered pushes preloaded on a real Kafka to committed readings: throughput, scale and latency on the broker's cores.
 
-    python -m bench stream [--records N] [--batch N]
+    python -m bench stream [--records N] [--batch N] [--steady SECONDS]
 
 Each of 10,000 meters has keys of its own; every reading has its full provenance and the ledger is on. In one run: one
-normalizer, two normalizers, a loop that only copies key, value and headers with the same library and batch size, and
-the latency from the append of a raw record to its committed reading at half the throughput of one normalizer.
+normalizer, two normalizers, a loop that only copies key, value and headers with the same library and batch size, a
+Faust pipeline with the same decode; then,
+for `--steady` seconds at half the throughput of one normalizer, the latency from the append of a raw record to its
+committed reading, and the normalizer's memory.
 """
 
 import contextlib
@@ -42,7 +44,14 @@ from bench._traffic import record
 METERS, PARTITIONS = 10_000, 12
 WARM = 0.15
 """The share of the records that is not timed: the clients join, shapes are learnt, keys come into the caches."""
-LATENCY_S = 20.0
+SAMPLED, MOST_SAMPLES = 10, 20_000
+"""Offsets that are timed: those that end with 0."""
+MOST_MADE = 200_000
+"""Raw records made for the steady load."""
+FAUST = 40_000
+"""Raw records that the Faust pipeline is timed on: it takes its time."""
+MEASURED = 40
+"""How often memory is."""
 TARGET = "bench.copy.v1"
 WITHIN_S = 900.0
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -70,11 +79,26 @@ def run(options: Namespace) -> Iterator[dict[str, Any]]:
         one = bench.timed(bench.normalizer("one"))
         two = bench.timed(bench.normalizer("two"), bench.normalizer("two"))
         copied = bench.timed([sys.executable, "-m", "bench._copier", broker.bootstrap, TARGET, str(options.batch)])
+        faust = bench.timed(bench.faust(), most=FAUST)
         yield _result("stream", one, copied.rate, "a loop that only copies, same library and batches")
         yield _result("stream-two", two, one.rate, "one normalizer")
         yield _result("stream-copy", copied, one.rate, "one normalizer")
-        for share, value in bench.latency(one.rate / 2).items():
-            yield {"name": f"stream-latency-p{share}", "value": value, "unit": "ms", "load": one.rate / 2}
+        yield _result("stream-faust", faust, one.rate, "one normalizer")
+        load = one.rate / 2
+        steady = bench.steady(load, options.steady)
+        for share in (50, 99):
+            at = min(len(steady.waited) - 1, len(steady.waited) * share // 100)
+            yield {"name": f"stream-latency-p{share}", "value": steady.waited[at], "unit": "ms", "load": load}
+        middle = max(steady.memory[: len(steady.memory) // 2])
+        last = max(steady.memory[len(steady.memory) // 2 :])
+        yield {
+            "name": "stream-memory",
+            "value": last,
+            "unit": "MiB",
+            "samples": steady.memory,
+            "ratio": last / middle,
+            "ratio_to": "its own first half",
+        }
 
 
 def _result(name: str, timed: Timed, other: float, to: str) -> dict[str, Any]:
@@ -86,6 +110,15 @@ def _result(name: str, timed: Timed, other: float, to: str) -> dict[str, Any]:
         "ratio": timed.rate / other,
         "ratio_to": to,
     }
+
+
+class Steady(NamedTuple):
+    """How a normalizer did under a steady load."""
+
+    waited: list[float]
+    """From the append of a raw record to the reader of its committed reading, in milliseconds, sorted; a sample."""
+    memory: list[int]
+    """The normalizer's resident memory in MiB, at equal distances in time."""
 
 
 class Bench:
@@ -129,10 +162,16 @@ class Bench:
             _append(producer, record(meter, meter.push(), number))
         producer.flush()
 
-    def timed(self, *commands: list[str]) -> Timed:
-        """Let processes work through all raw records; time those behind the warming up."""
-        group = commands[0][commands[0].index("--group") + 1] if "--group" in commands[0] else "bench-copier"
+    def faust(self) -> list[str]:
+        """Return the command of a Faust pipeline with the same decode."""
+        options = [self._bootstrap, TARGET, str(self._keys), str(self._options.batch)]
+        return [sys.executable, "-m", "bench._faust", *options]
+
+    def timed(self, *commands: list[str], most: int | None = None) -> Timed:
+        """Let processes work through all raw records, or so many; time those behind the warming up."""
+        group = _group(commands[0])
         total = sum(bound.high for bound in bounds(self._admin, topics.RAW, range(PARTITIONS)).values())
+        total = min(total, most or total)
         with _running(self._folder, commands) as processes:
             first = self._reached(group, int(total * WARM))
             began, cpu = time.perf_counter(), sum(map(_cpu, processes))
@@ -161,30 +200,82 @@ class Bench:
             return sum(max(0, where.offset) for where in looker.committed(wanted, timeout=5.0))
         return 0
 
-    def latency(self, rate: float) -> dict[int, float]:
-        """Return percentiles in milliseconds, from a raw record's append to the reader of its committed reading."""
+    def steady(self, rate: float, seconds: float) -> Steady:
+        """Append raw records at a rate while one normalizer works, once it does.
+
+        They are made beforehand. Where they do not last, they come again: retransmissions, which become readings too.
+        """
+        pool = [self._record(number) for number in range(min(int(rate * seconds), MOST_MADE))]
         sent: dict[str, float] = {}
-        seen: dict[str, float] = {}
+        waited: list[float] = []
+        memory: list[int] = []
 
         def appended(_error: object, message: Message) -> None:
-            sent[f"{message.topic()}/{message.partition()}/{message.offset()}"] = time.perf_counter()
+            if not (message.offset() or 0) % SAMPLED:
+                sent[f"{message.topic()}/{message.partition()}/{message.offset()}"] = time.perf_counter()
 
-        with _running(self._folder, [self.normalizer("one")]), _reader(self._bootstrap) as reader:
+        with _running(self._folder, [self.normalizer("one")]) as (process,), _reader(self._bootstrap) as reader:
             producer: Producer = clients.producer(self._bootstrap)
-            began, number, total = time.perf_counter(), 0, int(rate * LATENCY_S)
-            while len(seen) < total and time.perf_counter() - began < 10 * LATENCY_S:
-                due = min(total, int((time.perf_counter() - began) * rate))
+            self._settle(producer, reader)
+            began, number, total = time.perf_counter(), 0, int(rate * seconds)
+            seen: dict[str, float] = {}
+            while (number < total or sent.keys() - seen.keys()) and time.perf_counter() - began < seconds + WITHIN_S:
+                spent = time.perf_counter() - began
+                if spent > len(memory) * seconds / MEASURED:
+                    memory.append(_resident(process))
+                due = min(total, int(spent * rate))
                 while number < due:
-                    meter = self._random.choice(self._meters)
-                    _append(producer, record(meter, meter.push(), number), appended)
+                    _append(producer, pool[number % len(pool)], appended)
                     number += 1
                 producer.poll(0)
-                for message in reader.consume(5000, 0.01):
-                    if message.error() is None:
-                        source = dict(message.headers() or [])[headers.SOURCE]
-                        seen[cast("bytes", source).decode()] = time.perf_counter()
-        waited = sorted((seen[source] - sent[source]) * 1000 for source in sent.keys() & seen.keys())
-        return {share: waited[min(len(waited) - 1, len(waited) * share // 100)] for share in (50, 99)}
+                now = time.perf_counter()
+                for source in _sources(reader):
+                    if source[-1:] == "0":
+                        seen[source] = now
+                if len(sent) > MOST_SAMPLES:
+                    waited += _matched(sent, seen)
+            waited += _matched(sent, seen)
+            memory.append(_resident(process))
+        return Steady(sorted(waited), memory)
+
+    def _settle(self, producer: Producer, reader: Consumer) -> None:
+        """Wait until the normalizer has joined, and met each meter."""
+        for number, meter in enumerate(self._meters):
+            _append(producer, record(meter, meter.push(), number))
+        producer.flush()
+        read, until = 0, time.perf_counter() + WITHIN_S
+        while read < len(self._meters) and time.perf_counter() < until:
+            read += sum(1 for _ in _sources(reader))
+
+    def _record(self, number: int) -> RawRecord:
+        meter = self._random.choice(self._meters)
+        return record(meter, meter.push(), number)
+
+
+def _group(command: Sequence[str]) -> str:
+    """Return the consumer group that a command works for."""
+    if "--group" in command:
+        return command[command.index("--group") + 1]
+    return "bench-faust" if "bench._faust" in command else "bench-copier"
+
+
+def _sources(reader: Consumer) -> Iterator[str]:
+    """Yield the `ami-source` of the readings that are there now."""
+    for message in reader.consume(5000, 0.01):
+        if message.error() is None:
+            yield cast("bytes", dict(message.headers() or [])[headers.SOURCE]).decode()
+
+
+def _matched(sent: dict[str, float], seen: dict[str, float]) -> list[float]:
+    """Take out what was sent and seen; return the milliseconds in between."""
+    both = sent.keys() & seen.keys()
+    return [(seen.pop(source) - sent.pop(source)) * 1000 for source in both]
+
+
+def _resident(process: subprocess.Popen[bytes]) -> int:
+    """Return the resident memory of a process in MiB."""
+    lines = Path(f"/proc/{process.pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:")) // 1024
 
 
 def _keys(meter: Meter) -> dict[str, str]:

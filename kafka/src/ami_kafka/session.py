@@ -26,6 +26,8 @@ from ami_kafka.transaction import Aborted, Rebuild, Writer
 from ami_kafka.triage import Verdict, is_member, triage
 from ami_kafka.worker import Worker
 
+_new = tuple.__new__
+"""Makes a named tuple at half the price of calling its class."""
 _SESSIONS_OUT = 3
 """How many session timeouts a consumer may be out of its group before it is made anew."""
 
@@ -140,9 +142,8 @@ class Session:
             partition, offset = message.partition() or 0, message.offset() or 0
             if accept(partition, offset):
                 value = message.value() or b""
-                yield RawMessage(
-                    topic, partition, offset, message.timestamp()[1], message.key(), value, headers_of(message)
-                )
+                at = message.timestamp()[1]
+                yield _new(RawMessage, (topic, partition, offset, at, message.key(), value, headers_of(message)))
 
     def _seek(self, offsets: dict[int, int]) -> None:
         for number, offset in offsets.items():

@@ -80,13 +80,13 @@ class Readings:
         self._pack, self._pick = run.close()
         self._constants = tuple(pool.constants)
 
-    def write(self, out: list[bytes], at: int, values: Pool, reals: Pool, fields: Sequence[bytes]) -> None:
+    def write(self, out: list[bytes], at: int, values: Pool, reals: Pool, fields: Pool) -> None:
         """Append the readings of a message.
 
         `at` is the instant they hold for, `values` what the template read, `reals` the floats in order, `fields` the
         value fields of the texts in order. Raises struct.error for a number that no `sfixed64` holds.
         """
-        pool = (at, *values, *reals, *fields, *self._constants)
+        pool = (at,) + values + reals + fields + self._constants  # noqa: RUF005  at half the price
         out.append(self._pack(*self._pick(pool)))
 
 

@@ -37,7 +37,7 @@ class Seen(NamedTuple):
     """The instant its readings hold for, in microseconds; 0 where nobody knows one."""
     meter_time: Moment | None
     reals: Pool
-    fields: Sequence[bytes]
+    fields: Pool
     """The value fields of its texts."""
     ends: Sequence[int]
     """The end of the first interval of each profile buffer."""
@@ -60,9 +60,9 @@ def see(plan: Plan, values: Pool, received: int | None, bounds: Bounds) -> Seen:
             at = header
         elif header is not None and at[1] != clock.stated and clock.completes(values[plan.header], octets):
             at = header
-    fields: Sequence[bytes] = ()
+    fields: Pool = ()
     if plan.written:
-        fields = [field(take(values)) for take, field in plan.written]
+        fields = tuple([field(take(values)) for take, field in plan.written])
         if b"" in fields:
             raise Unusual
     reals = _reals(plan.reals, values) if plan.reals else ()

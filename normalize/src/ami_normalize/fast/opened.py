@@ -37,6 +37,7 @@ _new: Final = tuple.__new__
 """Makes a named tuple at half the price of calling its class."""
 _MOST_KEPT: Final = 65_536
 _YES: Final = b"1"
+_INCOMPLETE, _FRAMING = headers.INCOMPLETE, headers.FRAMING
 
 
 class Opened(NamedTuple):
@@ -130,9 +131,9 @@ class Opener:
     def _unframed(self, record: RawRecord) -> bytes:
         """Return the one APDU of a record."""
         told, value = record.headers, record.value
-        if told.get(headers.INCOMPLETE) == _YES:
+        if told.get(_INCOMPLETE) == _YES:
             raise Unusual
-        carrier = told.get(headers.FRAMING, b"none")
+        carrier = told.get(_FRAMING, b"none")
         if carrier == _WRAPPER and value[:2] == _VERSION and int.from_bytes(value[6:8], "big") == len(value) - _HEADER:
             octets = value[_HEADER:]
             if octets and octets[0] in _BEGINS:

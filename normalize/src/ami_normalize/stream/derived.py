@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from typing import Final
 
 from ami_kafka.loop import Output, RawMessage
 from ami_normalize.fast import Normalizer
@@ -18,6 +19,9 @@ from ami_normalize.pipeline import (
     Rejected,
 )
 from ami_schemas import headers, topics
+
+_new: Final = tuple.__new__
+"""Makes a named tuple at half the price of calling its class."""
 
 Diagnose = Callable[[Outcome, RawRecord, Context], Outcome]
 
@@ -39,7 +43,7 @@ def outputs(
     if type(first) is ReadingsOutcome and len(outcomes) == len(first.messages) == 1:
         source = f"{message.topic}/{message.partition}/{message.offset}".encode()
         key = first.meter_id.encode()
-        return [Output(topics.READINGS, message.partition, key, first.messages[0], [(headers.SOURCE, source)])]
+        return [_new(Output, (topics.READINGS, message.partition, key, first.messages[0], [(headers.SOURCE, source)]))]
     context = normalizer.context
     if diagnose:
         outcomes = tuple(diagnose(outcome, record, context) for outcome in outcomes)
@@ -48,15 +52,8 @@ def outputs(
 
 def raw_record(message: RawMessage) -> RawRecord:
     """Return a message as the pipeline sees it."""
-    return RawRecord(
-        topic=message.topic,
-        partition=message.partition,
-        offset=message.offset,
-        key=message.key,
-        value=message.value,
-        headers=dict(message.headers),
-        timestamp_ms=message.timestamp_ms,
-    )
+    topic, partition, offset, timestamp_ms, key, value, told = message
+    return _new(RawRecord, (topic, partition, offset, key, value, dict(told), timestamp_ms))
 
 
 def written(message: RawMessage, outcomes: Iterable[Outcome], context: Context, group: str) -> Iterator[Output]:
