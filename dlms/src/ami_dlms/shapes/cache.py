@@ -26,9 +26,6 @@ _PER_ATTEMPT: Final = 1024
 _Layouts = dict[int, dict[int, dict[int, Template]]]
 """Templates by length of the message, mask and masked message."""
 
-_new: Final = tuple.__new__
-"""Makes a Decoded at half the price of calling its class."""
-
 
 class Decoded(NamedTuple):
     """A decoded message: a template and its values, or what the generic decoder made of it."""
@@ -82,6 +79,11 @@ class Shapes:
 
         Raises what `ami_dlms.apdu.decode` raises.
         """
+        known = self.read(plaintext)
+        return self._unusual(plaintext) if known is None else Decoded(*known, None)
+
+    def read(self, plaintext: bytes) -> tuple[Template, tuple[Any, ...]] | None:
+        """Return template and values of an APDU whose shape was met of late, as `decode` does; None of any other."""
         layouts = self._young.get(len(plaintext))
         if layouts is not None:
             number = int.from_bytes(plaintext, "big")
@@ -90,10 +92,10 @@ class Shapes:
                 if template is not None:
                     self.hits += 1
                     try:
-                        return _new(Decoded, (template, template.read(plaintext), None))
+                        return template, template.read(plaintext)
                     except UnicodeDecodeError:
                         break  # the generic decoder says what is wrong
-        return self._unusual(plaintext)
+        return None
 
     def _unusual(self, plaintext: bytes) -> Decoded:
         """Decode what has no template in the younger generation."""

@@ -56,6 +56,8 @@ class Clock:
         self._zone = zone
         self._configured = configured
         self._inverted = inverted
+        self._kept: dict[bytes, Moment | None] = {}
+        """By date-time: meters of a fleet send at the same times."""
         self._hours: dict[bytes, Moment | None] = {}
         """By everything of a date-time but minute and second: where the hour begins; None of what names no moment."""
         self._shown: dict[bytes, tuple[str, str]] = {}
@@ -70,6 +72,15 @@ class Clock:
 
     def read(self, octets: bytes) -> Moment | None:
         """Read a date-time of twelve octets; None of what names no moment."""
+        known = self._kept.get(octets, _UNKNOWN)
+        if known is not _UNKNOWN:
+            return known
+        if len(self._kept) >= _MOST_KEPT:
+            self._kept.clear()
+        moment = self._kept[octets] = self._read(octets)
+        return moment
+
+    def _read(self, octets: bytes) -> Moment | None:
         hour = self._hours.get(octets[:_MINUTE_AT] + octets[_HUNDREDTHS_AT:], _UNKNOWN)
         if hour is _UNKNOWN:
             hour = self._hour(octets)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Final, Union
 
 from ami_normalize import plausibility
 from ami_normalize.fast import wire
@@ -18,7 +18,6 @@ from ami_normalize.pipeline.encode import ORIGINS, block_message, reading_messag
 from ami_normalize.plausibility import Bounds
 from ami_normalize.quality import Quality
 
-_new: Final = tuple.__new__
 _MOST_KINDS: Final = 255
 _SECOND: Final = 1_000_000
 _EARLIEST: Final = plausibility.EARLIEST_US
@@ -29,18 +28,12 @@ _BOTH: Final = struct.Struct("<3sq2ssq")
 _METER_TIME, _ORIGIN, _RECEIVED = b"\x09", b"\x10", b"\x19"
 
 
-class Seen(NamedTuple):
-    """A message by what decides its layout, and what goes into the layout."""
+Seen = tuple[object, int, Union[Moment, None], Pool, Pool, Sequence[int]]
+"""A message by what decides its layout, its key; and what goes into the layout:
 
-    key: object
-    at: int
-    """The instant its readings hold for, in microseconds; 0 where nobody knows one."""
-    meter_time: Moment | None
-    reals: Pool
-    fields: Pool
-    """The value fields of its texts."""
-    ends: Sequence[int]
-    """The end of the first interval of each profile buffer."""
+the instant its readings hold for, in microseconds, 0 where nobody knows one; the meter's time; its floats; the value
+fields of its texts; the end of the first interval of each profile buffer.
+"""
 
 
 def see(plan: Plan, values: Pool, received: int | None, bounds: Bounds) -> Seen:
@@ -78,14 +71,14 @@ def see(plan: Plan, values: Pool, received: int | None, bounds: Bounds) -> Seen:
         raise Unusual
     if not plan.rows:
         alone = (number, *map(len, fields)) if fields else number
-        return _new(Seen, (alone, instant, header or at, reals, fields, ()))
+        return alone, instant, header or at, reals, fields, ()
     ends = []
     keys: list[object] = [number, *map(len, fields)]
     for rows in plan.rows:
         end, key = _profile(rows, values, received, clock, bounds)
         ends.append(end)
         keys.append(key)
-    return Seen(tuple(keys), instant, header or at, reals, fields, ends)
+    return tuple(keys), instant, header or at, reals, fields, ends
 
 
 def _reals(reals: Sequence[Real], values: Pool) -> Pool:
@@ -192,8 +185,8 @@ class Layout:
         for cell, reading in zip(plan.cells, statement.readings, strict=True):
             parts.append(wire.reading_parts(reading_message(reading, received or 0, statement.quality)))
             cells.append(Cell(Form.CONSTANT) if reading.value is None else cell)
-        widths = [len(field) for field in seen.fields]
-        self._readings = Readings(cells, parts, values, widths, dated=bool(seen.at)) if cells else None
+        _, at, moment, _, fields, _ = seen
+        self._readings = Readings(cells, parts, values, [*map(len, fields)], dated=bool(at)) if cells else None
         self._blocks: list[tuple[int, Block]] = []
         found = iter(statement.blocks)
         for index, rows in enumerate(plan.rows):
@@ -208,12 +201,12 @@ class Layout:
         if next(found, None) is not None:
             raise Unusual
         self._origin = b""
-        if seen.meter_time is not None:
-            self._origin = _ORIGIN + bytes((ORIGINS[plan.clock.kinds[seen.meter_time[1]].origin],))
+        if moment is not None:
+            self._origin = _ORIGIN + bytes((ORIGINS[plan.clock.kinds[moment[1]].origin],))
 
     def write(self, out: list[bytes], seen: Seen, received: int | None, values: Pool) -> None:
         """Append the fields of a MeterReadings from its time to its blocks; raises struct.error."""
-        moment = seen.meter_time
+        _, at, moment, reals, fields, ends = seen
         if moment is not None and moment[0] and received:
             out.append(_BOTH.pack(b"\x12\x14\x09", moment[0], self._origin, _RECEIVED, received))
         else:
@@ -222,6 +215,6 @@ class Layout:
                 meter = (_METER_TIME + wire.INT64.pack(moment[0]) if moment[0] else b"") + self._origin
             out.append(wire.field(_TIME, meter + (_RECEIVED + wire.INT64.pack(received) if received else b"")))
         if self._readings is not None:
-            self._readings.write(out, seen.at, values, seen.reals, seen.fields)
+            self._readings.write(out, at, values, reals, fields)
         for index, block in self._blocks:
-            block.write(out, seen.ends[index], values)
+            block.write(out, ends[index], values)

@@ -9,7 +9,7 @@ from typing import Final, Union
 
 from ami_dlms.errors import DlmsError
 from ami_dlms.security import Protection
-from ami_dlms.shapes import Shapes
+from ami_dlms.shapes import Shapes, Template
 from ami_normalize import plausibility
 from ami_normalize.fast.exchanges import NOTHING, Exchanges
 from ami_normalize.fast.layout import Pool
@@ -104,10 +104,7 @@ class Normalizer:
         received = self._received.micros(told.get(_CE_TIME), record.timestamp_ms)
         at_us = LATEST if received is None else received
         opened = self._opener.open(record, at_us)
-        decoded = self.shapes.decode(opened.octets)
-        template, values = decoded.template, decoded.values
-        if template is None:
-            raise Unusual
+        template, values = self.shapes.read(opened.octets) or self._shape(opened.octets)
         exchange, context = told.get(_EXCHANGE, _PUSH), told.get(_CONTEXT)
         asked = NOTHING if context is None else self._exchanges.of(context)
         plans: TemplatePlans | None = template.plan
@@ -142,9 +139,10 @@ class Normalizer:
             return who.refused
         seen = see(plan, values, received, who.bounds)
         message = (record, opened, values, received, who, plan)
-        layout = plan.layouts.get(seen.key)
+        sort = seen[0]
+        layout = plan.layouts.get(sort)
         if layout is None:
-            if seen.key in plan.layouts:
+            if sort in plan.layouts:
                 raise Unusual
             layout = self._learn(message, seen, plans)
         if rule is not None and exchange == _PUSH:
@@ -154,6 +152,13 @@ class Normalizer:
                 if ruling is not ACCEPTED and ruling is not RETRANSMISSION:
                     raise Unusual
         return (_new(ReadingsOutcome, (who.meter_id, (self._write(message, seen, layout),))),)
+
+    def _shape(self, octets: bytes) -> tuple[Template, Pool]:
+        """Return template and values of a shape not met of late."""
+        template, values, _ = self.shapes.decode(octets)
+        if template is None:
+            raise Unusual
+        return template, values
 
     def _write(self, message: _Message, seen: Seen, layout: Layout) -> bytes:
         """Return the serialized MeterReadings."""
@@ -172,7 +177,7 @@ class Normalizer:
         record, opened, values, received, who, plan = message
         if len(plan.layouts) >= _MOST_LAYOUTS:
             raise Unusual
-        plan.layouts[seen.key] = None  # until it is proven
+        plan.layouts[seen[0]] = None  # until it is proven
         context = self.context
         _, statement = interpreted(plans.template.rebuild(values), record, opened, context)
         statement = plausibility.marked(statement, identify(record, context).received, who.bounds)
@@ -181,5 +186,5 @@ class Normalizer:
         if (ReadingsOutcome(who.meter_id, (self._write(message, seen, layout),)),) != expected:
             self.disproved += 1
             raise Unusual
-        plan.layouts[seen.key] = layout
+        plan.layouts[seen[0]] = layout
         return layout

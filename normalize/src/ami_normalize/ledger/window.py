@@ -151,17 +151,8 @@ def _ahead(state: bytes, counter: int, step: int, tag: bytes) -> bytes | None:
         number = _folded(number)
         bits = number.bit_length()
     length = (bits >> 3) + 1
-    return b"".join(
-        (
-            b"\x0d",
-            counter.to_bytes(4, "little"),
-            head,
-            tag,
-            tags,
-            _SEEN[length],
-            number.to_bytes(length, "little", signed=True),
-        )
-    )
+    after = number.to_bytes(length, "little", signed=True)
+    return b"".join((b"\x0d", counter.to_bytes(4, "little"), head, tag, tags, _SEEN[length], after))
 
 
 def _is_again(state: bytes, age: int, tag: bytes) -> bool:
