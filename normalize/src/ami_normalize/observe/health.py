@@ -101,7 +101,7 @@ class Health:
                     _be(now, State.KAFKA_AWAY, "kafka", "Kafka does not answer, waiting")
                 return
             if now.state is State.KAFKA_AWAY:
-                _be(now, State.WORKING)  # the loop itself hears of it only with the next record
+                _be(now, State.WORKING if now.joined else State.STARTING)  # the loop hears of it with the next record
             now.lag = {number: max(0, ends[number] - at) for number, at in now.positions.items() if number in ends}
             if now.joined and not now.waiting and not any(now.lag.values()):
                 self._progress = self._clock()
@@ -157,6 +157,8 @@ def _revoked(now: _Now, event: LoopEvent) -> None:
         now.waiting.discard(number)
     if event.fields.get("lost"):
         now.joined = False  # nobody has its partitions for sure, so this is no standing by
+        if now.state is not State.KAFKA_AWAY:
+            _be(now, State.STARTING)
 
 
 def _waiting(now: _Now, event: LoopEvent) -> None:

@@ -133,8 +133,12 @@ def test_who_was_put_out_of_the_group_does_not_stand_by(health, clock):
     clock.now += 61.0
     health.sampled({})
     report = health.report()
-    assert (report.healthy, report.state is State.STANDBY) == (False, False)
+    assert (report.healthy, report.state) == (False, State.STARTING)
     assert report.reason == "not in the group that shares the partitions out, and no progress for 61 s"
+    health.sampled(None)
+    assert health.report().state is State.KAFKA_AWAY
+    health.sampled({})
+    assert health.report().state is State.STARTING
     health(LoopEvent(EventKind.ASSIGNED, "standing by", {"starts": {}}))
     health.sampled({})
     assert (health.report().healthy, health.report().state) == (True, State.STANDBY)
