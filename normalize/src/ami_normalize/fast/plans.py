@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import Final, NamedTuple, Union
+from weakref import WeakSet
 
 from ami_dlms.apdu import DataNotification, GetResponseNormal, GetResponseWithList
 from ami_dlms.shapes import Template
@@ -29,7 +30,7 @@ from ami_normalize.shapes import telegram
 from ami_schemas.reasons import Reason
 
 _MOST_MET: Final = 65_536
-"""Meters of one template whose last push is kept."""
+"""Last pushes kept, one a meter and template."""
 _MOST_PLANS: Final = 64
 """Of one template: where strings differ in more ways, its messages go by the generic pipeline."""
 _SHAPED_REASONS: Final = frozenset({Reason.MAPPING_MISSING, Reason.NO_METER_DATA})
@@ -76,6 +77,8 @@ class Plans:
         self._clocks = {usual: self.usual}
         self.signs = Signs(context.dialects, self.usual)
         self._texts: dict[tuple[TextKind, int], Texts] = {}
+        self._made: WeakSet[TemplatePlans] = WeakSet()
+        self._met = 0
         self._numbers: dict[object, int] = {}
 
     def renewed(self, context: Context) -> Plans:
@@ -93,8 +96,17 @@ class Plans:
         plans = template.plan
         if plans is None or plans.owner is not self:
             plans = template.plan = TemplatePlans(self, template, values)
+            self._made.add(plans)
         found: TemplatePlans = plans
         return found
+
+    def count_met(self) -> None:
+        """Make room for one more last push: where there is none left, all are forgotten."""
+        self._met += 1
+        if self._met > _MOST_MET:
+            for plans in self._made:
+                plans.met.clear()
+            self._met = 1
 
     def clock(self, found: Objects, context: Context) -> Clock:
         """Return what reads the times of a dialect in its meter's zone."""
@@ -167,8 +179,8 @@ class TemplatePlans:
         identities = plan.identities if isinstance(plan, Plan) else ()
         if not self._are_stamps(values) or any(self._is_time(identity, values) for identity in identities):
             return
-        if len(self.met) >= _MOST_MET:
-            self.met.clear()
+        if title not in self.met:
+            self.owner.count_met()
         dated = tuple((slot, None if self._read(values[slot]) is not None else values[slot]) for slot in self._dated)
         self.met[title] = Met(whose, self._plain(values) if self._plain is not None else (), dated, plan, who)
 
