@@ -4,9 +4,8 @@
 
 Each of 10,000 meters has keys of its own; every reading has its full provenance and the ledger is on. In one run: one
 normalizer, two normalizers, a loop that only copies key, value and headers with the same library and batch size, a
-Faust pipeline with the same decode; then,
-for `--steady` seconds at half the throughput of one normalizer, the latency from the append of a raw record to its
-committed reading, and the normalizer's memory.
+Faust pipeline with the same decode; then, for `--steady` seconds at half the throughput of one normalizer, the latency
+from the append of a raw record to its committed reading, and the normalizer's memory.
 """
 
 import contextlib

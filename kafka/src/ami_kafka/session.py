@@ -101,7 +101,7 @@ class Session:
         with contextlib.suppress(KafkaException, RuntimeError, TimeoutError):
             worker.call(self._consumer.close, patience_s=patience_s, on_wait=self._leaving_takes_long)
         worker.close()
-        self._give_up(list(self._assignment.committed), "go to another", lost=False)
+        self._give_up(list(self._assignment.committed), lost=False)
 
     # Reading
 
@@ -260,13 +260,14 @@ class Session:
             return  # not in our thread; and what the processor remembers may be of clients made since
         if lost and self._lost_at is None:
             self._lost_at = time.monotonic()
-        self._give_up([where.partition for where in partitions], "were taken" if lost else "go to another", lost=lost)
+        self._give_up([where.partition for where in partitions], lost=lost)
 
-    def _give_up(self, numbers: list[int], how: str, *, lost: bool) -> None:
+    def _give_up(self, numbers: list[int], *, lost: bool) -> None:
         """Forget partitions that are not ours any more."""
         self._assignment.remove(numbers)
         if numbers:
             self._settings.processor.release(numbers)
+            how = "were taken" if lost else "go to another"
             self._tell(EventKind.REVOKED, f"partitions {numbers} {how}", partitions=numbers, lost=lost)
 
     def _see_membership(self) -> None:

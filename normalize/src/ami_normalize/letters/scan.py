@@ -11,7 +11,7 @@ from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, Me
 from ami_kafka import clients
 from ami_kafka.check import check, metadata
 from ami_kafka.offsets import bounds
-from ami_kafka.records import headers_of
+from ami_kafka.records import RawMessage, headers_of
 from ami_normalize.letters.letter import Letter
 from ami_schemas import headers, topics
 
@@ -35,17 +35,10 @@ def letters(
     Raises KafkaUnavailable, TopicMissing, or KafkaException.
     """
     for message in _messages(bootstrap, topic, since_ms, partitions):
-        told = dict(headers_of(message))
+        record = RawMessage.of(message)
+        told = dict(record.headers)
         if message.value() is not None and headers.DLQ_REASON in told:
-            yield Letter(
-                str(message.topic()),
-                int(message.partition() or 0),
-                int(message.offset() or 0),
-                message.timestamp()[1],
-                message.key(),
-                message.value() or b"",
-                told,
-            )
+            yield Letter(*record[:-1], told)
 
 
 def resolved(bootstrap: str, *, partitions: Sequence[int] | None = None) -> Resolved:
