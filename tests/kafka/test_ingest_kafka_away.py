@@ -6,9 +6,9 @@ import pytest
 from support.kafka_reader import read_all
 from support.log import Log
 
-from ami_ingest.publisher import Publisher, producer_for
 from ami_ingest.record import RawRecord
-from ami_ingest.spool import Spool
+from ami_ingest.spool.publisher import Publisher, producer_for
+from ami_ingest.spool.spool import Spool
 from ami_kafka.broker import LocalBroker
 from ami_kafka.errors import KafkaRoomError
 from ami_kafka.topics import apply

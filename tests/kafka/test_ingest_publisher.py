@@ -9,10 +9,10 @@ from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 from support.log import Log
 
-from ami_ingest import publisher as publisher_module
-from ami_ingest.publisher import Publisher, producer_for
 from ami_ingest.record import RawRecord
-from ami_ingest.spool import Spool
+from ami_ingest.spool import publisher as publisher_module
+from ami_ingest.spool.publisher import Publisher, producer_for
+from ami_ingest.spool.spool import Spool
 
 pytestmark = pytest.mark.kafka
 

@@ -10,8 +10,8 @@ from typing import Any
 from ami_cli.errors import CommandError, ExitCode
 from ami_dlms.obis import format_obis
 from ami_dlms.security import Keys
-from ami_ingest.access import MeterAccess
-from ami_ingest.reading import Reading
+from ami_ingest.meters.access import MeterAccess
+from ami_ingest.meters.reading import Reading
 from ami_ingest.record import RawRecord as Raw
 from ami_normalize import render
 from ami_normalize.join import joined

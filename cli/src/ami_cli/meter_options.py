@@ -12,7 +12,7 @@ from ami_cli.errors import CommandError, ExitCode
 if TYPE_CHECKING:
     import structlog
 
-    from ami_ingest.access import MeterAccess
+    from ami_ingest.meters.access import MeterAccess
 
 Auth = Literal["none", "lls", "hls-md5", "hls-sha1", "hls-gmac", "hls-sha256", "hls-ecdsa"]
 
@@ -34,10 +34,10 @@ Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Log the session 
 def access_to(address: str, *, client: int, server: str, auth: Auth, suite: int, secrets: Path | None) -> MeterAccess:
     """Put the options together. Raises CommandError, and ingest's own errors for the address and the secrets file."""
     from ami_dlms.client import Authentication
-    from ami_ingest.access import MeterAccess
-    from ami_ingest.config import missing_credentials
-    from ami_ingest.credentials import Credentials, read_credentials
-    from ami_ingest.endpoint import Endpoint
+    from ami_ingest.config.credentials import Credentials, read_credentials
+    from ami_ingest.config.endpoint import Endpoint
+    from ami_ingest.config.file import missing_credentials
+    from ami_ingest.meters.access import MeterAccess
 
     endpoint = Endpoint.parse(address)
     logical, slash, physical = server.partition("/")

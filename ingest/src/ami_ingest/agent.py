@@ -11,13 +11,13 @@ from collections.abc import Iterator
 
 import structlog
 
-from ami_ingest.config import AgentConfig, Meter
-from ami_ingest.counters import CounterStore
-from ami_ingest.listener import Listener
+from ami_ingest.config.model import AgentConfig, Meter
 from ami_ingest.logs import logger
-from ami_ingest.poller import Poller
-from ami_ingest.publisher import MakeProducer, Publisher, producer_for
-from ami_ingest.spool import Spool
+from ami_ingest.meters.counters import CounterStore
+from ami_ingest.push.listener import Listener
+from ami_ingest.schedule.poller import Poller
+from ami_ingest.spool.publisher import MakeProducer, Publisher, producer_for
+from ami_ingest.spool.spool import Spool
 
 _STOP_POLL_S = 0.2
 
@@ -68,13 +68,13 @@ async def serve(
         spool,
         agent=config.agent,
         log=log,
-        idle_timeout_s=config.idle_timeout_s,
-        max_connections=config.max_connections,
-        max_connections_per_peer=config.max_connections_per_peer,
+        idle_timeout_s=config.push.idle_timeout_s,
+        max_connections=config.push.max_connections,
+        max_connections_per_peer=config.push.max_connections_per_peer,
         senders=_senders(config.meters),
     )
     poller = Poller(
-        [meter for meter in config.meters if meter.read or meter.profiles],
+        [meter for meter in config.meters if meter.schedules],
         spool,
         CounterStore(config.state_dir / "counters"),
         agent=config.agent,

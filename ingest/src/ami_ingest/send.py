@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Iterable
 from typing import Final, Literal, NamedTuple
 
-from ami_ingest.endpoint import location
+from ami_ingest.config.endpoint import location
 from ami_ingest.errors import ConnectionFailed
 from ami_ingest.frames import Frames
 

@@ -9,7 +9,7 @@ import typer.main
 import yaml
 
 from ami_cli.app import app
-from ami_ingest.config import load
+from ami_ingest.config.file import load
 from ami_normalize.keys import KeyRing
 
 pytestmark = pytest.mark.unit

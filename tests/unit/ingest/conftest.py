@@ -4,7 +4,7 @@ import pytest
 from support.log import Log
 
 from ami_ingest.record import RawRecord
-from ami_ingest.spool import Spool
+from ami_ingest.spool.spool import Spool
 
 
 @pytest.fixture

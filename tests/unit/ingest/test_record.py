@@ -3,8 +3,9 @@
 import pytest
 
 from ami_dlms.framing import Framing, Message
-from ami_ingest import headers_blob, system_title
+from ami_ingest import system_title
 from ami_ingest.record import MAX_VALUE, ExchangeKind, Origin, Transport, from_message
+from ami_ingest.spool import headers_blob
 
 pytestmark = pytest.mark.unit
 

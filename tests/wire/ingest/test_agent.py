@@ -12,7 +12,7 @@ import pytest
 
 from ami_dlms.framing import wrapper
 from ami_ingest import agent
-from ami_ingest.config import load
+from ami_ingest.config.file import load
 from ami_ingest.frames import Frames
 from ami_ingest.send import send
 
@@ -110,9 +110,10 @@ async def test_what_kafka_did_not_take_is_published_by_the_next_agent(config, lo
 RUN = """
 import sys
 from pathlib import Path
-from ami_ingest import agent, config
+from ami_ingest import agent
+from ami_ingest.config.file import load
 
-agent.run(config.load(Path(sys.argv[1])))
+agent.run(load(Path(sys.argv[1])))
 """
 
 

@@ -8,9 +8,9 @@ import socket
 import pytest
 
 from ami_dlms.framing import wrapper
-from ami_ingest.config import Listen
+from ami_ingest.config.model import Listen
 from ami_ingest.frames import read_frames
-from ami_ingest.listener import Listener, ListenerError
+from ami_ingest.push.listener import Listener, ListenerError
 from ami_ingest.send import send
 
 pytestmark = pytest.mark.wire

@@ -14,15 +14,15 @@ from ami_dlms.framing import Framing, unframe
 from ami_dlms.obis import parse_obis
 from ami_dlms.security import Keys, Protection, unprotect
 from ami_dlms.server import ServerSettings
-from ami_ingest.access import MeterAccess
-from ami_ingest.config import Meter
-from ami_ingest.counters import CounterStore
-from ami_ingest.credentials import Credentials
-from ami_ingest.endpoint import Endpoint
+from ami_ingest.config.credentials import Credentials
+from ami_ingest.config.endpoint import Endpoint
+from ami_ingest.config.model import LinkProfile, Meter, Profile, Schedule
+from ami_ingest.config.target import Target
 from ami_ingest.errors import AssociationRejected, ExchangeFailed, NoAnswer
-from ami_ingest.poller import Poller
-from ami_ingest.read import ProfileRange, read_meter
-from ami_ingest.target import Target
+from ami_ingest.meters.access import MeterAccess
+from ami_ingest.meters.counters import CounterStore
+from ami_ingest.meters.read import ProfileRange, read_meter
+from ami_ingest.schedule.poller import Poller
 from ami_simulator import MeterServer, VirtualMeter
 
 pytestmark = pytest.mark.wire
@@ -220,19 +220,16 @@ class Store:
         return self.positions.get((meter, profile))
 
 
-def configured(access, number=1, **more):
-    meter = Meter.model_validate(
-        {
-            "id": f"meter-{number}",
-            "address": str(access.endpoint),
-            "client_address": access.client_address,
-            "authentication": access.authentication.value,
-            "request_timeout_s": 20.0,
-            "every_s": 1.0,
-            **more,
-        }
+def configured(access, number=1, *, read=(), profiles=(), timeout_s=20.0):
+    return Meter(
+        id=f"meter-{number}",
+        address=access.endpoint,
+        client_address=access.client_address,
+        authentication=access.authentication,
+        credentials=CREDENTIALS,
+        link=LinkProfile(connect_timeout_s=timeout_s, request_timeout_s=timeout_s),
+        schedules=(Schedule("often", 1.0, read=tuple(map(Target.parse, read)), profiles=profiles),),
     )
-    return meter.with_credentials(CREDENTIALS)
 
 
 async def until(condition):
@@ -249,7 +246,7 @@ async def test_polls_go_on_after_the_last_row(start, tmp_path, log):
     meter, access = await start("hls-gmac", now=lambda: clock[0])
     store = Store()
     polling = poller(
-        [configured(access, read=["1.0.1.8.0.255"], profiles=[{"obis": "1.0.99.1.0.255", "last": "2h"}])],
+        [configured(access, read=["1.0.1.8.0.255"], profiles=(Profile(PROFILE, 7200),))],
         store,
         tmp_path,
         log,
@@ -284,7 +281,7 @@ async def test_one_bad_meter_does_not_hold_up_the_others(start, tmp_path, log):
     store = Store()
     polling = poller(
         [
-            configured(bad, 1, read=["3:1.0.1.8.0.255"], request_timeout_s=0.1),
+            configured(bad, 1, read=["3:1.0.1.8.0.255"], timeout_s=0.1),
             configured(good, 2, read=["3:1.0.1.8.0.255"]),
         ],
         store,

@@ -7,13 +7,13 @@ import pytest
 
 from ami_dlms.client import Authentication, ClientSettings
 from ami_dlms.framing import Framing, wrapper
-from ami_ingest.access import MeterAccess
-from ami_ingest.counters import CounterStore
-from ami_ingest.credentials import Credentials
-from ami_ingest.endpoint import Endpoint
+from ami_ingest.config.credentials import Credentials
+from ami_ingest.config.endpoint import Endpoint
 from ami_ingest.errors import AssociationRejected, ConnectionClosed, ConnectionFailed, ExchangeFailed, NoAnswer
-from ami_ingest.reading import MeterReader
-from ami_ingest.session import MeterSession
+from ami_ingest.meters.access import MeterAccess
+from ami_ingest.meters.counters import CounterStore
+from ami_ingest.meters.reading import MeterReader
+from ami_ingest.meters.session import MeterSession
 
 pytestmark = pytest.mark.wire
 

@@ -29,7 +29,7 @@ def collect(
     Logs to stderr. While Kafka is away it spools to disk. SIGTERM and Ctrl-C end it cleanly; SIGKILL loses nothing.
     """
     from ami_ingest import agent
-    from ami_ingest.config import DEFAULT_PATH, load
+    from ami_ingest.config.file import DEFAULT_PATH, load
 
     loaded = load(config or DEFAULT_PATH, bootstrap=bootstrap)
     if check:

@@ -23,8 +23,8 @@ from ami_cli.meter_options import (
 from ami_cli.options import Json
 
 if TYPE_CHECKING:
-    from ami_ingest.access import MeterAccess
-    from ami_ingest.reading import MeterReader
+    from ami_ingest.meters.access import MeterAccess
+    from ami_ingest.meters.reading import MeterReader
 
 
 def ping(
@@ -40,8 +40,8 @@ def ping(
     as_json: Json = False,
 ) -> None:
     """Connect, associate, ask for the logical device name, release; tell how long each took."""
-    from ami_ingest.counters import CounterStore
-    from ami_ingest.reading import MeterReader
+    from ami_ingest.meters.counters import CounterStore
+    from ami_ingest.meters.reading import MeterReader
     from ami_kafka.state import state_dir
 
     access = access_to(address, client=client, server=server, auth=auth, suite=suite, secrets=secrets)
@@ -65,7 +65,7 @@ def ping(
 async def _ping(reader: MeterReader, access: MeterAccess) -> dict[str, Any]:
     from ami_dlms.apdu import CosemAttribute
     from ami_dlms.axdr import Data
-    from ami_ingest.objects import DATA, LOGICAL_DEVICE_NAME
+    from ami_ingest.meters.objects import DATA, LOGICAL_DEVICE_NAME
 
     began = time.monotonic()
     session = await reader.open()

@@ -25,7 +25,7 @@ from ami_cli.options import Json
 from ami_cli.times import parse_time
 
 if TYPE_CHECKING:
-    from ami_ingest.read import ProfileRange
+    from ami_ingest.meters.read import ProfileRange
 
 
 def read(
@@ -53,8 +53,8 @@ def read(
     With --json it prints an object a reading, or one a profile column, in the form of `ami decode`. A column whose
     capture period changes within the range is more than one object. The rows of an event log are an object each.
     """
-    from ami_ingest.read import read_meter
-    from ami_ingest.target import Target
+    from ami_ingest.config.target import Target
+    from ami_ingest.meters.read import read_meter
 
     targets = [Target.parse(text) for text in obis or ()]
     rows = _range(profile, start, end)
@@ -89,8 +89,8 @@ def read(
 
 
 def _range(profile: str | None, start: str | None, end: str | None) -> ProfileRange | None:
-    from ami_ingest.read import ProfileRange
-    from ami_ingest.target import Target
+    from ami_ingest.config.target import Target
+    from ami_ingest.meters.read import ProfileRange
 
     if profile is None:
         if start or end:

@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from ami_ingest.errors import SpoolError
-from ami_ingest.spool import Position
+from ami_ingest.spool.spool import Position
 
 pytestmark = pytest.mark.unit
 
@@ -167,7 +167,7 @@ import asyncio, sys
 from pathlib import Path
 from ami_ingest.logs import logger
 from ami_ingest.record import RawRecord
-from ami_ingest.spool import Spool
+from ami_ingest.spool.spool import Spool
 
 async def main():
     spool = Spool(Path(sys.argv[1]), "edge-1", max_bytes=1 << 40, log=logger())

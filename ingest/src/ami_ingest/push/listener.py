@@ -17,8 +17,8 @@ from typing import Any, Final, Protocol, cast
 import structlog
 
 from ami_dlms.framing import Assembler, Message
-from ami_ingest.config import Listen
-from ami_ingest.endpoint import location
+from ami_ingest.config.endpoint import location
+from ami_ingest.config.model import Listen
 from ami_ingest.errors import IngestError
 from ami_ingest.record import ExchangeKind, Origin, RawRecord, Transport, from_message, now_us
 

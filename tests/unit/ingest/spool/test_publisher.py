@@ -6,8 +6,8 @@ import time
 import pytest
 from confluent_kafka import KafkaError
 
-from ami_ingest import publisher as publisher_module
-from ami_ingest.publisher import Publisher
+from ami_ingest.spool import publisher as publisher_module
+from ami_ingest.spool.publisher import Publisher
 
 pytestmark = pytest.mark.unit
 

@@ -10,12 +10,12 @@ from typing import NamedTuple
 
 import structlog
 
-from ami_ingest.access import MeterAccess
-from ami_ingest.counters import CounterStore
-from ami_ingest.link import timeout_error
+from ami_ingest.config.target import Target
 from ami_ingest.logs import logger
-from ami_ingest.reading import MeterReader, Reading
-from ami_ingest.target import Target
+from ami_ingest.meters.access import MeterAccess
+from ami_ingest.meters.counters import CounterStore
+from ami_ingest.meters.reading import MeterReader, Reading
+from ami_ingest.transport.link import timeout_error
 
 
 class ProfileRange(NamedTuple):

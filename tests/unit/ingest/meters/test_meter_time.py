@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from ami_dlms.cosem_time import CosemDateTime
-from ami_ingest.meter_time import MeterTime
+from ami_ingest.meters.meter_time import MeterTime
 
 pytestmark = pytest.mark.unit
 

@@ -11,9 +11,9 @@ from ami_dlms.axdr import Data, Tag
 from ami_dlms.client import Answer
 from ami_dlms.cosem_time import CosemDateTime
 from ami_ingest.errors import ExchangeFailed
-from ami_ingest.meter_time import MeterTime
-from ami_ingest.objects import MeterObjects
-from ami_ingest.reading import last_row
+from ami_ingest.meters.meter_time import MeterTime
+from ami_ingest.meters.objects import MeterObjects
+from ami_ingest.meters.reading import last_row
 
 pytestmark = pytest.mark.unit
 

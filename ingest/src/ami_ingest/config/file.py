@@ -1,4 +1,4 @@
-"""The agent's configuration: one YAML file, checked completely before anything starts.
+"""The configuration file: YAML, checked completely, made into the configuration as the agent works with it.
 
 Relative paths in the file are relative to its folder. Secrets never stand in it: a meter names its secrets file.
 """
@@ -10,17 +10,19 @@ from pathlib import Path
 from typing import Annotated, Final, Literal, cast
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from ami_ingest.config_file import explain, load_yaml
-from ami_ingest.credentials import Credentials, read_credentials
-from ami_ingest.endpoint import DEFAULT_PORT, Endpoint
+from ami_dlms.client import Authentication
+from ami_ingest.config.credentials import Credentials, read_credentials
+from ami_ingest.config.endpoint import DEFAULT_PORT, Endpoint
+from ami_ingest.config.model import AgentConfig, Kafka, LinkProfile, Listen, Meter, Poll, Profile, Push, Schedule, Spool
+from ami_ingest.config.target import Target
+from ami_ingest.config.yaml_file import explain, load_yaml
 from ami_ingest.errors import ConfigError
-from ami_ingest.target import Target
 
 DEFAULT_PATH: Final = Path("/etc/ami-gateway/dlms_config.yaml")
 
-Authentication = Literal["none", "lls", "hls-md5", "hls-sha1", "hls-gmac", "hls-sha256", "hls-ecdsa"]
+AuthenticationName = Literal["none", "lls", "hls-md5", "hls-sha1", "hls-gmac", "hls-sha256", "hls-ecdsa"]
 
 _SPANS: Final = {"m": 60, "h": 3600, "d": 86400}
 
@@ -77,13 +79,13 @@ class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True, strict=True)
 
 
-class Kafka(_Section):
+class _Kafka(_Section):
     """Where raw records go."""
 
     bootstrap: str = Field(min_length=1)
 
 
-class Listen(_Section):
+class _Listen(_Section):
     """One socket for pushes."""
 
     transport: Literal["tcp", "udp"]
@@ -91,14 +93,14 @@ class Listen(_Section):
     port: int = Field(default=DEFAULT_PORT, ge=0, le=65535)
 
 
-class Profile(_Section):
+class _Profile(_Section):
     """A profile to poll: at first its `last` rows by time, then what came since the last row published."""
 
     obis: Annotated[bytes, BeforeValidator(_profile)]
     last: Span = Field(default=86400, le=366 * 86400)
 
 
-class Meter(_Section):
+class _Meter(_Section):
     """One meter of the inventory."""
 
     id: Name
@@ -106,7 +108,7 @@ class Meter(_Section):
     client_address: int = Field(default=16, ge=1, le=0xFFFF)
     logical_device_id: int = Field(default=1, ge=0, le=0xFFFF)
     physical_device_id: int | None = Field(default=None, ge=0, le=0x3FFF)
-    authentication: Authentication = "none"
+    authentication: AuthenticationName = "none"
     security_suite: int = Field(default=0, ge=0, le=2)
     secrets: Path | None = Field(default=None, strict=False)
     system_title: Annotated[bytes, BeforeValidator(_title)] | None = None
@@ -115,52 +117,60 @@ class Meter(_Section):
     request_timeout_s: float = Field(default=10.0, gt=0, le=600)
     every_s: float = Field(default=900.0, ge=1, le=366 * 86400)
     read: tuple[Annotated[Target, BeforeValidator(_target)], ...] = Field(default=(), strict=False)
-    profiles: tuple[Profile, ...] = Field(default=(), strict=False)
-    _credentials: Credentials = PrivateAttr(default_factory=Credentials)
+    profiles: tuple[_Profile, ...] = Field(default=(), strict=False)
 
-    @property
-    def credentials(self) -> Credentials:
-        """The secrets of the association, as the secrets file gave them; empty where none is named."""
-        return self._credentials
+    def made(self, credentials: Credentials) -> Meter:
+        """Return the meter as the agent works with it."""
+        profiles = tuple(Profile(profile.obis, profile.last) for profile in self.profiles)
+        schedules = (Schedule("own", self.every_s, read=self.read, profiles=profiles),)
+        return Meter(
+            id=self.id,
+            address=self.address,
+            client_address=self.client_address,
+            logical_device_id=self.logical_device_id,
+            physical_device_id=self.physical_device_id,
+            authentication=Authentication(self.authentication),
+            security_suite=self.security_suite,
+            credentials=credentials,
+            system_title=self.system_title,
+            push_from=self.push_from,
+            zone=self.zone,
+            link=LinkProfile(connect_timeout_s=self.request_timeout_s, request_timeout_s=self.request_timeout_s),
+            schedules=schedules if self.read or self.profiles else (),
+        )
 
-    def with_credentials(self, credentials: Credentials) -> Meter:
-        """Return the same meter holding these secrets."""
-        meter = self.model_copy()
-        meter._credentials = credentials  # noqa: SLF001  its own private member: pydantic keeps it out of dumps
-        return meter
 
-
-class Spool(_Section):
+class _Spool(_Section):
     """The bounds of the spool on disk."""
 
     max_mb: int = Field(default=1024, ge=1)
 
 
-class Poll(_Section):
+class _Poll(_Section):
     """Bounds of polling."""
 
     concurrency: int = Field(default=64, ge=1, le=100_000)
 
 
-class AgentConfig(_Section):
+class _File(_Section):
     """The whole file."""
 
     agent: Name
-    kafka: Kafka
+    kafka: _Kafka
     state_dir: Path = Field(default=Path("state"), strict=False)
-    listen: tuple[Listen, ...] = Field(
-        default=(Listen(transport="tcp"), Listen(transport="udp")),
+    listen: tuple[_Listen, ...] = Field(
+        default=(_Listen(transport="tcp"), _Listen(transport="udp")),
         strict=False,
     )
     idle_timeout_s: float = Field(default=30.0, gt=0, le=86400)
-    max_connections: int = Field(default=10_000, ge=1)
-    max_connections_per_peer: int = Field(default=10_000, ge=1)
-    spool: Spool = Spool()
-    poll: Poll = Poll()
-    meters: tuple[Meter, ...] = Field(default=(), strict=False)
+    max_connections: int = Field(default=15_000, ge=1)
+    max_connections_per_peer: int = Field(default=15_000, ge=1)
+    spool: _Spool = _Spool()
+    poll: _Poll = _Poll()
+    meters: tuple[_Meter, ...] = Field(default=(), strict=False)
 
     @model_validator(mode="after")
-    def _meters_are_distinct(self) -> AgentConfig:
+    def _meters_are_distinct(self) -> _File:
         seen: dict[str, int] = {}
         for number, meter in enumerate(self.meters):
             first = seen.setdefault(meter.id, number)
@@ -180,15 +190,23 @@ def load(path: Path = DEFAULT_PATH, *, bootstrap: str | None = None) -> AgentCon
         kafka = tree.get("kafka")
         tree = {**tree, "kafka": {**(kafka if isinstance(kafka, dict) else {}), "bootstrap": bootstrap}}
     try:
-        config = AgentConfig.model_validate(tree)
+        file = _File.model_validate(tree)
     except ValidationError as error:
-        raise ConfigError(f"{path}: {explain(error, AgentConfig)}") from None
+        raise ConfigError(f"{path}: {explain(error, _File)}") from None
     folder = path.resolve().parent
-    meters = tuple(_with_secrets(path, folder, number, meter) for number, meter in enumerate(config.meters))
-    return config.model_copy(update={"meters": meters, "state_dir": folder / config.state_dir})
+    return AgentConfig(
+        agent=file.agent,
+        kafka=Kafka(file.kafka.bootstrap),
+        state_dir=folder / file.state_dir,
+        listen=tuple(Listen(one.transport, one.host, one.port) for one in file.listen),
+        push=Push(file.idle_timeout_s, file.max_connections, file.max_connections_per_peer),
+        spool=Spool(file.spool.max_mb),
+        poll=Poll(file.poll.concurrency),
+        meters=tuple(_made(path, folder, number, meter) for number, meter in enumerate(file.meters)),
+    )
 
 
-def _with_secrets(path: Path, folder: Path, number: int, meter: Meter) -> Meter:
+def _made(path: Path, folder: Path, number: int, meter: _Meter) -> Meter:
     credentials = Credentials() if meter.secrets is None else read_credentials(folder / meter.secrets)
     missing = missing_credentials(meter.authentication, credentials)
     if missing:
@@ -197,7 +215,7 @@ def _with_secrets(path: Path, folder: Path, number: int, meter: Meter) -> Meter:
             f"{path}: meters[{number}].authentication: '{meter.authentication}' needs {missing} "
             f"in a secrets file; {where}",
         )
-    return meter.with_credentials(credentials)
+    return meter.made(credentials)
 
 
 def missing_credentials(authentication: str, credentials: Credentials) -> str | None:

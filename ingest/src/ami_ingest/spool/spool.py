@@ -25,9 +25,9 @@ from typing import Final, NamedTuple
 
 import structlog
 
-from ami_ingest import headers_blob
 from ami_ingest.errors import SpoolError
 from ami_ingest.record import Header, RawRecord
+from ami_ingest.spool import headers_blob
 from ami_schemas.headers import CE_ID
 
 SCHEMA_VERSION: Final = 1

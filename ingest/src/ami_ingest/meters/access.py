@@ -8,13 +8,10 @@ from zoneinfo import ZoneInfo
 from ami_dlms.client import Authentication, ClientSettings
 from ami_dlms.framing import Framing
 from ami_dlms.security import KeyPairs, Keys
-from ami_ingest.config import Meter
-from ami_ingest.credentials import Credentials
-from ami_ingest.endpoint import Endpoint, Scheme
+from ami_ingest.config.credentials import Credentials
+from ami_ingest.config.endpoint import Endpoint, Scheme
+from ami_ingest.config.model import PUBLIC_CLIENT, Meter
 from ami_ingest.record import ExchangeKind, Origin, Transport
-
-PUBLIC_CLIENT = 16
-"""The client SAP that every meter answers without authentication (Green Book)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +39,11 @@ class MeterAccess:
             client_address=meter.client_address,
             logical_device=meter.logical_device_id,
             physical_device=meter.physical_device_id,
-            authentication=Authentication(meter.authentication),
+            authentication=meter.authentication,
             suite=meter.security_suite,
             credentials=meter.credentials,
             system_title=meter.system_title,
-            timeout_s=meter.request_timeout_s,
+            timeout_s=meter.link.request_timeout_s,
             zone=meter.zone,
             meter=meter.id,
         )

@@ -2,9 +2,9 @@
 
 import pytest
 
-from ami_ingest.endpoint import Endpoint, Scheme
+from ami_ingest.config.endpoint import Endpoint, Scheme
+from ami_ingest.config.target import Target
 from ami_ingest.errors import EndpointError, TargetError
-from ami_ingest.target import Target
 
 pytestmark = pytest.mark.unit
 

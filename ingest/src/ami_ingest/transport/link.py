@@ -9,7 +9,7 @@ import os
 import socket
 from typing import Final
 
-from ami_ingest.endpoint import Endpoint
+from ami_ingest.config.endpoint import Endpoint
 from ami_ingest.errors import ConnectionClosed, ConnectionFailed, NoAnswer, SessionError
 
 _READ: Final = 65536

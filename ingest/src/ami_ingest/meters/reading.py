@@ -16,14 +16,14 @@ from ami_dlms.cosem_time import CosemDateTime
 from ami_dlms.errors import DlmsError, UsageError
 from ami_dlms.framing import Message
 from ami_dlms.selective import range_descriptor
-from ami_ingest.access import MeterAccess
-from ami_ingest.counters import CounterStore, DurableCounter
+from ami_ingest.config.target import Target
 from ami_ingest.errors import ExchangeFailed, SessionError
-from ami_ingest.meter_time import MeterTime
-from ami_ingest.objects import CLOCK, DATA, PROFILE_GENERIC, MeterObjects
+from ami_ingest.meters.access import MeterAccess
+from ami_ingest.meters.counters import CounterStore, DurableCounter
+from ami_ingest.meters.meter_time import MeterTime
+from ami_ingest.meters.objects import CLOCK, DATA, PROFILE_GENERIC, MeterObjects
+from ami_ingest.meters.session import MeterSession
 from ami_ingest.record import ExchangeKind, RawRecord, from_message, now_us
-from ami_ingest.session import MeterSession
-from ami_ingest.target import Target
 
 CLOCK_OBIS: Final = bytes((0, 0, 1, 0, 0, 255))
 _COUNTERS: Final = tuple(bytes((0, 0, 43, 1, x, 255)) for x in (0, 1, 2))

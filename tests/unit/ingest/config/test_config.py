@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from ami_ingest.config import load, missing_credentials
-from ami_ingest.credentials import Credentials, read_credentials
+from ami_ingest.config.credentials import Credentials, read_credentials
+from ami_ingest.config.file import load, missing_credentials
 from ami_ingest.errors import ConfigError
 
 pytestmark = pytest.mark.unit
@@ -51,13 +51,13 @@ def test_a_whole_file_is_read(write, tmp_path):
     meter = config.meters[0]
     assert config.state_dir == tmp_path / "agent-state"
     assert [(listen.transport, listen.port) for listen in config.listen] == [("tcp", 4059), ("udp", 4060)]
-    assert [str(target) for target in meter.read] == [
+    assert [str(target) for target in meter.schedules[0].read] == [
         "3:1.0.1.8.0.255:2",
         "1.0.32.7.0.255:2",
         "8:0.0.1.0.0.255:2",
     ]
-    assert meter.profiles[0].obis == bytes((1, 0, 99, 1, 0, 255))
-    assert meter.profiles[0].last == 86400
+    assert meter.schedules[0].profiles[0].obis == bytes((1, 0, 99, 1, 0, 255))
+    assert meter.schedules[0].profiles[0].last == 86400
     assert meter.credentials.password == b"secret"
     assert meter.system_title == bytes.fromhex("4d4d4d0000000001")
 
@@ -75,7 +75,7 @@ def test_the_command_line_names_another_kafka(write):
 def test_no_secret_is_shown(write):
     config = load(write(WHOLE, {"password": "hunter2", "guek": "00" * 15 + "aa", "gak": "bb" * 16}))
 
-    shown = repr(config) + str(config) + repr(config.meters[0].credentials) + repr(config.model_dump())
+    shown = repr(config) + str(config) + repr(config.meters[0].credentials)
     assert "hunter2" not in shown
     assert repr(bytes.fromhex("bb" * 16)) not in shown
 

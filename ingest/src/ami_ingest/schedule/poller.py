@@ -12,15 +12,15 @@ import structlog
 
 from ami_dlms.errors import DlmsError
 from ami_dlms.obis import format_obis
-from ami_ingest.access import MeterAccess
-from ami_ingest.config import Meter, Profile
-from ami_ingest.counters import CounterStore
+from ami_ingest.config.model import Meter, Profile, Schedule
 from ami_ingest.errors import IngestError, SessionError
-from ami_ingest.meter_time import MeterTime
-from ami_ingest.reading import MeterReader
+from ami_ingest.meters.access import MeterAccess
+from ami_ingest.meters.counters import CounterStore
+from ami_ingest.meters.meter_time import MeterTime
+from ami_ingest.meters.reading import MeterReader
+from ami_ingest.meters.session import MeterSession
 from ami_ingest.record import RawRecord
-from ami_ingest.session import MeterSession
-from ami_ingest.spool import Position
+from ami_ingest.spool.spool import Position
 
 _SPREAD_S: Final = 5.0
 """First polls are spread over at most so long, so that a restart is no stampede."""
@@ -66,7 +66,11 @@ class Poller:
 
     async def run(self) -> None:
         """Poll until cancelled."""
-        tasks = [asyncio.create_task(self._keep_polling(meter), name=f"poll {meter.id}") for meter in self._meters]
+        tasks = [
+            asyncio.create_task(self._keep_polling(meter, schedule), name=f"poll {meter.id}")
+            for meter in self._meters
+            for schedule in meter.schedules
+        ]
         try:
             await asyncio.gather(*tasks)
         finally:
@@ -74,29 +78,30 @@ class Poller:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _keep_polling(self, meter: Meter) -> None:
+    async def _keep_polling(self, meter: Meter, schedule: Schedule) -> None:
         loop = asyncio.get_running_loop()
         log = self._log.bind(meter=meter.id)
         reader = MeterReader(MeterAccess.of(meter), self._counters, agent=self._agent, log=log)
-        spread = min(_SPREAD_S, meter.every_s / 4) if len(self._meters) > self._concurrency else 0.0
+        spread = min(_SPREAD_S, schedule.every_s / 4) if len(self._meters) > self._concurrency else 0.0
         due = loop.time() + random.uniform(0, spread)  # noqa: S311  no secret
         while True:
             await asyncio.sleep(max(0.0, due - loop.time()))
             async with self._slots:
                 await self._store.room()
-                await self._poll_and_report(meter, reader, log)
+                await self._poll_and_report(meter, schedule, reader, log)
             # Missed turns are skipped, not made up for: the profile holds what was missed.
-            missed = max(0.0, loop.time() - due) // meter.every_s
-            due += (missed + 1) * meter.every_s
+            missed = max(0.0, loop.time() - due) // schedule.every_s
+            due += (missed + 1) * schedule.every_s
 
     async def _poll_and_report(
         self,
         meter: Meter,
+        schedule: Schedule,
         reader: MeterReader,
         log: structlog.typing.FilteringBoundLogger,
     ) -> None:
         try:
-            records = await self._poll(meter, reader)
+            records = await self._poll(meter, schedule, reader)
         except IngestError as error:
             self.failed += 1
             remedy = error.remedy if isinstance(error, SessionError) else ""
@@ -112,18 +117,18 @@ class Poller:
             self.succeeded += 1
             log.info("polled", records=records)
 
-    async def _poll(self, meter: Meter, reader: MeterReader) -> int:
+    async def _poll(self, meter: Meter, schedule: Schedule, reader: MeterReader) -> int:
         """Read everything configured for a meter; return how many records that made."""
         count = 0
         session = await reader.open()
         try:
-            for target in meter.read:
+            for target in schedule.read:
                 reading = await reader.read(session, target)
                 await self._store.put(reading.records)
                 count += len(reading.records)
-            if meter.profiles:
+            if schedule.profiles:
                 clock = await reader.clock(session)
-                for profile in meter.profiles:
+                for profile in schedule.profiles:
                     count += await self._poll_profile(meter, profile, reader, session, clock)
         finally:
             await session.close()

@@ -26,10 +26,10 @@ from ami_dlms.client import (
 from ami_dlms.errors import AssociationRefused, DlmsError, UsageError
 from ami_dlms.framing import Framing
 from ami_dlms.security import CounterProvider
-from ami_ingest.endpoint import Endpoint
+from ami_ingest.config.endpoint import Endpoint
 from ami_ingest.errors import AssociationRejected, ExchangeFailed, SessionError
-from ami_ingest.link import Link, timeout_error
 from ami_ingest.record import MAX_VALUE
+from ami_ingest.transport.link import Link, timeout_error
 
 _RELEASE_S: Final = 2.0
 _TRIES: Final = 3

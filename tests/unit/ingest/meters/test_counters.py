@@ -8,8 +8,8 @@ import sys
 import pytest
 
 from ami_dlms.errors import UsageError
-from ami_ingest.counters import LAST, CounterStore
 from ami_ingest.errors import CounterError
+from ami_ingest.meters.counters import LAST, CounterStore
 
 pytestmark = pytest.mark.unit
 
@@ -87,7 +87,7 @@ def test_a_folder_that_cannot_be_written_is_said(tmp_path):
 USER = """
 import sys
 from pathlib import Path
-from ami_ingest.counters import CounterStore
+from ami_ingest.meters.counters import CounterStore
 
 counter = CounterStore(Path(sys.argv[1])).counter(b"t" * 8, b"k" * 16, block=8)
 while True:

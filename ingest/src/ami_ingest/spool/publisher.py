@@ -18,7 +18,7 @@ import structlog
 from confluent_kafka import KafkaError, KafkaException
 
 from ami_ingest.record import Header
-from ami_ingest.spool import Spool, Spooled, SpoolReader
+from ami_ingest.spool.spool import Spool, Spooled, SpoolReader
 from ami_kafka import clients
 from ami_schemas import topics
 

@@ -1,0 +1,1 @@
+"""The configuration: what file, inventory and environment say, checked completely before anything starts."""

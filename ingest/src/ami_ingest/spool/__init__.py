@@ -1,0 +1,1 @@
+"""Everything goes to disk first, then to Kafka."""
