@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 
 from ami_dlms.client import Client, ClientSettings, Send
 from ami_dlms.security import MemoryCounter
@@ -43,9 +43,9 @@ class RunningFleet:
                 return numbers
         raise AssertionError(f"not within {within} s: {what}")
 
-    def end(self):
-        """End it as a user does; return its last numbers and what its log says."""
-        if self._process.poll() is None:
+    def end(self, *, by_itself=False):
+        """End it as a user does, or wait until it does; return its last numbers and what its log says."""
+        if not by_itself:
             self._process.send_signal(signal.SIGTERM)
         out, _ = self._process.communicate(timeout=60)
         assert self._process.returncode == 0
@@ -123,7 +123,5 @@ async def talking(meter, **change):
         yield Talk(client_of(meter, **change), reader, writer)
     finally:
         writer.close()
-        try:
+        with suppress(ConnectionError):  # the fleet closed first
             await writer.wait_closed()
-        except ConnectionError:
-            pass  # the fleet closed first
