@@ -151,7 +151,6 @@ def test_options_go_before_the_file(tmp_path):
         ("drop", 0.5, 3.0, 12, ()),
         ("hang", 0.0, 0.0, None, (7,)),
     ]
-    assert read(described(parser().parse_args([*options, "--only", "serve"]))).push is None
 
 
 @pytest.mark.parametrize(

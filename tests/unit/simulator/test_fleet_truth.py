@@ -102,7 +102,8 @@ def test_a_push_decodes_to_its_truth(framing, zone):
         assert said(push.body) == told.values
         assert ciphered.system_title.hex() == told.system_title
         assert (ciphered.invocation_counter, push.body.value[0].value[1].value) == (5, f"{told.serial:08d}".encode())
-        assert CosemDateTime.from_bytes(push.date_time).utc().strftime("%Y-%m-%dT%H:%M:%SZ") == told.time
+        stamp = CosemDateTime.from_bytes(push.date_time)
+        assert (stamp.utc().strftime("%Y-%m-%dT%H:%M:%SZ"), stamp.deviation) == (told.time, told.deviation)
         assert told.protection is Protection.AUTHENTICATED_ENCRYPTED
 
 
