@@ -11,6 +11,7 @@ from collections import Counter, defaultdict
 import pytest
 from support.fleet import client_of, running_fleet, talking
 
+from ami_cli.main import run
 from ami_dlms.apdu import CosemAttribute, DataNotification, GeneralGloCiphering
 from ami_dlms.apdu import decode as decode_apdu
 from ami_dlms.client import Answer, Associated, Refused, Released
@@ -415,38 +416,50 @@ async def test_a_listener_that_comes_back_gets_what_was_not_sent(tmp_path):
     assert all(each == list(range(each[0], each[0] + len(each))) for each in counters.values())
 
 
-def command(*options):
-    run = [sys.executable, "-m", "ami_cli", "simulate", *map(str, options)]
-    return subprocess.run(run, capture_output=True, text=True, timeout=60, check=False)
+@pytest.fixture
+def command(capsys):
+    """Run `ami simulate …`; give its exit code and what it wrote."""
+
+    def run_it(*options):
+        code = run(["simulate", *map(str, options)])
+        return code, *capsys.readouterr()
+
+    return run_it
 
 
-def test_help_and_mistakes_of_the_command(tmp_path):
-    told = command("fleet", "--help")
-    assert told.returncode == 0
-    assert "--push-protection" in told.stdout
-    wrong = command("fleet", "--listen", "127.0.0.1:0", "--auth", "ssl")
-    assert (wrong.returncode, wrong.stdout) == (2, "")
-    assert wrong.stderr.startswith("error: authentication.ssl: is not known")
-    assert "try: " in wrong.stderr
-    nothing = command("truth", tmp_path / "none")
-    assert nothing.returncode == 2
-    assert "cannot be read" in nothing.stderr
+def test_help_and_mistakes_of_the_command(command, tmp_path):
+    code, out, _ = command("fleet", "--help")
+    assert code == 0
+    assert "--push-protection" in out
+    code, out, error = command("fleet", "--listen", "127.0.0.1:0", "--auth", "ssl")
+    assert (code, out) == (2, "")
+    assert error.startswith("error: authentication.ssl: is not known")
+    assert "try: " in error
+    code, _, error = command("fleet", "--listen", "127.0.0.1:0", "--only", "push")
+    assert (code, error.splitlines()[0]) == (2, "error: The description has nothing to push.")
+    code, _, error = command("truth", tmp_path / "none")
+    assert code == 2
+    assert "cannot be read" in error
 
 
 def test_a_taken_port_is_one_sentence():
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        told = command("fleet", "--listen", f"127.0.0.1:{taken.getsockname()[1]}", "--meters", 1)
+        options = ["--listen", f"127.0.0.1:{taken.getsockname()[1]}", "--meters", "1"]
+        command = [sys.executable, "-m", "ami_cli", "simulate", "fleet", *options]
+        told = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert told.returncode == 7
     assert "Address already in use" in told.stderr
     assert "Traceback" not in told.stderr
 
 
-def test_the_truth_as_a_command(tmp_path):
-    target = {"to": "127.0.0.1:9", "transport": "udp", "rate": 20, "seconds": 0.5}
-    with running_fleet(tmp_path, {"meters": 2, "push": target}) as fleet:
-        _, said = fleet.end(by_itself=True)
-    told = command("truth", tmp_path / "truth.jsonl")
+def test_the_truth_as_a_command(tmp_path, command):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listener:
+        listener.bind(("127.0.0.1", 0))
+        target = {"to": f"127.0.0.1:{listener.getsockname()[1]}", "transport": "udp", "rate": 40, "seconds": 0.5}
+        with running_fleet(tmp_path, {"meters": 2, "push": target}) as fleet:
+            _, said = fleet.end(by_itself=True)
+    code, out, _ = command("truth", tmp_path / "truth.jsonl")
 
-    assert told.returncode == 0
-    assert len(told.stdout.splitlines()) == len(said) > 0
-    assert f'"{said[0].values["1.0.1.8.0.255"].value}"' in told.stdout.splitlines()[0]
+    assert code == 0
+    assert len(out.splitlines()) == len(said) > 0
+    assert f'"{said[0].values["1.0.1.8.0.255"].value}"' in out.splitlines()[0]
