@@ -8,7 +8,8 @@ pytestmark = pytest.mark.unit
 
 VERBS = [
     "demo", "doctor", "read", "ping", "send", "simulate", "simulate meter", "simulate fleet",
-    "simulate truth", "collect", "normalize", "watch", "kafka", "kafka start", "kafka stop", "kafka status", "topics", "topics apply", "tail", "decode", "archive",
+    "simulate truth", "collect", "normalize", "watch", "kafka",
+    "kafka start", "kafka stop", "kafka status", "topics", "topics apply", "tail", "decode", "archive",
     "explain", "mapping", "mapping check", "mapping show", "mapping schema", "mapping learn",
     "replay", "replay diff", "replay ls", "replay drop", "replay promote",
     "dlq", "dlq ls", "dlq show", "dlq redrive", "parked", "parked ls", "parked show",
