@@ -4,8 +4,9 @@
 
 Each of 10,000 meters has keys of its own; every reading has its full provenance and the ledger is on. In one run: one
 normalizer, two normalizers, a loop that only copies key, value and headers with the same library and batch size, a
-Faust pipeline with the same decode; then, for `--steady` seconds at half the throughput of one normalizer, the latency
-from the append of a raw record to its committed reading, and the normalizer's memory.
+Faust pipeline with the same decode. Then what one normalizer sustains while this process appends records and reads the
+readings, and for `--steady` seconds at half of that the latency from the append of a raw record to its committed
+reading, and the normalizer's memory.
 """
 
 import contextlib
@@ -20,12 +21,11 @@ import time
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from confluent_kafka import (
     Consumer,
     KafkaException,
-    Message,
     Producer,
     TopicPartition,
 )
@@ -36,17 +36,18 @@ from ami_kafka import topics as administration
 from ami_kafka.broker import LocalBroker
 from ami_kafka.offsets import bounds
 from ami_normalize.pipeline import RawRecord
-from ami_schemas import headers, topics
+from ami_schemas import topics
+from bench._live import Live, made
 from bench._messages import Meter
 from bench._traffic import record
 
 METERS, PARTITIONS = 10_000, 12
 WARM = 0.15
 """The share of the records that is not timed: the clients join, shapes are learnt, keys come into the caches."""
-SAMPLED, MOST_SAMPLES = 10, 20_000
-"""Offsets that are timed: those that end with 0."""
 MOST_MADE = 200_000
-"""Raw records made for the steady load."""
+"""Raw records made for the live load."""
+SUSTAINED_S = 15.0
+"""How long as many records are appended as come out."""
 FAUST = 40_000
 """Raw records that the Faust pipeline is timed on: it takes its time."""
 MEASURED = 40
@@ -83,11 +84,22 @@ def run(options: Namespace) -> Iterator[dict[str, Any]]:
         yield _result("stream-two", two, one.rate, "one normalizer")
         yield _result("stream-copy", copied, one.rate, "one normalizer")
         yield _result("stream-faust", faust, one.rate, "one normalizer")
-        load = one.rate / 2
-        steady = bench.steady(load, options.steady)
+        steady = bench.live(options.steady)
+        yield {
+            "name": "stream-live",
+            "value": steady.sustained,
+            "unit": "push/s",
+            "ratio": steady.sustained / one.rate,
+            "ratio_to": "one normalizer, preloaded",
+        }
         for share in (50, 99):
             at = min(len(steady.waited) - 1, len(steady.waited) * share // 100)
-            yield {"name": f"stream-latency-p{share}", "value": steady.waited[at], "unit": "ms", "load": load}
+            yield {
+                "name": f"stream-latency-p{share}",
+                "value": steady.waited[at],
+                "unit": "ms",
+                "load": steady.sustained / 2,
+            }
         middle = max(steady.memory[: len(steady.memory) // 2])
         last = max(steady.memory[len(steady.memory) // 2 :])
         yield {
@@ -112,10 +124,12 @@ def _result(name: str, timed: Timed, other: float, to: str) -> dict[str, Any]:
 
 
 class Steady(NamedTuple):
-    """How a normalizer did under a steady load."""
+    """How a normalizer did while raw records were appended and readings read, on the same cores."""
 
+    sustained: float
+    """Records per second from end to end, where as many are appended as come out."""
     waited: list[float]
-    """From the append of a raw record to the reader of its committed reading, in milliseconds, sorted; a sample."""
+    """At half of that: from the append of a raw record to the reader of its reading, in milliseconds, sorted."""
     memory: list[int]
     """The normalizer's resident memory in MiB, at equal distances in time."""
 
@@ -199,52 +213,28 @@ class Bench:
             return sum(max(0, where.offset) for where in looker.committed(wanted, timeout=5.0))
         return 0
 
-    def steady(self, rate: float, seconds: float) -> Steady:
-        """Append raw records at a rate while one normalizer works, once it does.
+    def live(self, seconds: float) -> Steady:
+        """Let one normalizer work while raw records are appended and readings read: all it can, then half of that.
 
-        They are made beforehand. Where they do not last, they come again: retransmissions, which become readings too.
+        The records are made beforehand. Where they do not last, they come again: retransmissions, which become
+        readings too.
         """
-        pool = [self._record(number) for number in range(min(int(rate * seconds), MOST_MADE))]
-        sent: dict[str, float] = {}
-        waited: list[float] = []
+        known = [made(record(meter, meter.push(), number)) for number, meter in enumerate(self._meters)]
+        pool = [made(self._record(number)) for number in range(MOST_MADE)]
         memory: list[int] = []
-
-        def appended(_error: object, message: Message) -> None:
-            if not (message.offset() or 0) % SAMPLED:
-                sent[f"{message.topic()}/{message.partition()}/{message.offset()}"] = time.perf_counter()
-
         with _running(self._folder, [self.normalizer("one")]) as (process,), _reader(self._bootstrap) as reader:
             producer: Producer = clients.producer(self._bootstrap)
-            self._settle(producer, reader)
-            began, number, total = time.perf_counter(), 0, int(rate * seconds)
-            seen: dict[str, float] = {}
-            while (number < total or sent.keys() - seen.keys()) and time.perf_counter() - began < seconds + WITHIN_S:
-                spent = time.perf_counter() - began
+            Live(producer, reader, known).met()
+            live = Live(producer, reader, pool)
+            sustained = live.sustained(SUSTAINED_S)
+
+            def look(spent: float) -> None:
                 if spent > len(memory) * seconds / MEASURED:
                     memory.append(_resident(process))
-                due = min(total, int(spent * rate))
-                while number < due:
-                    _append(producer, pool[number % len(pool)], appended)
-                    number += 1
-                producer.poll(0)
-                now = time.perf_counter()
-                for source in _sources(reader):
-                    if source[-1:] == "0":
-                        seen[source] = now
-                if len(sent) > MOST_SAMPLES:
-                    waited += _matched(sent, seen)
-            waited += _matched(sent, seen)
-            memory.append(_resident(process))
-        return Steady(sorted(waited), memory)
 
-    def _settle(self, producer: Producer, reader: Consumer) -> None:
-        """Wait until the normalizer has joined, and met each meter."""
-        for number, meter in enumerate(self._meters):
-            _append(producer, record(meter, meter.push(), number))
-        producer.flush()
-        read, until = 0, time.perf_counter() + WITHIN_S
-        while read < len(self._meters) and time.perf_counter() < until:
-            read += sum(1 for _ in _sources(reader))
+            waited = live.paced(sustained / 2, seconds, look)
+            memory.append(_resident(process))
+        return Steady(sustained, waited, memory)
 
     def _record(self, number: int) -> RawRecord:
         meter = self._random.choice(self._meters)
@@ -258,19 +248,6 @@ def _group(command: Sequence[str]) -> str:
     return "bench-faust" if "bench._faust" in command else "bench-copier"
 
 
-def _sources(reader: Consumer) -> Iterator[str]:
-    """Yield the `ami-source` of the readings that are there now."""
-    for message in reader.consume(5000, 0.01):
-        if message.error() is None:
-            yield cast("bytes", dict(message.headers() or [])[headers.SOURCE]).decode()
-
-
-def _matched(sent: dict[str, float], seen: dict[str, float]) -> list[float]:
-    """Take out what was sent and seen; return the milliseconds in between."""
-    both = sent.keys() & seen.keys()
-    return [(seen.pop(source) - sent.pop(source)) * 1000 for source in both]
-
-
 def _resident(process: subprocess.Popen[bytes]) -> int:
     """Return the resident memory of a process in MiB."""
     lines = Path(f"/proc/{process.pid}/status").read_text().splitlines()
@@ -281,10 +258,10 @@ def _keys(meter: Meter) -> dict[str, str]:
     return {"guek": meter.keys.encryption.hex(), "gak": (meter.keys.authentication or b"").hex()}
 
 
-def _append(producer: Producer, raw: RawRecord, appended: Any = None) -> None:
+def _append(producer: Producer, raw: RawRecord) -> None:
     while True:
         try:
-            producer.produce(raw.topic, raw.value, raw.key, headers=list(raw.headers.items()), on_delivery=appended)
+            producer.produce(raw.topic, raw.value, raw.key, headers=list(raw.headers.items()))
         except BufferError:  # noqa: PERF203  the queue is full: let it drain
             producer.poll(0.05)
         else:

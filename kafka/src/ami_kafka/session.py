@@ -28,6 +28,9 @@ from ami_kafka.worker import Worker
 
 _new = tuple.__new__
 """Makes a named tuple at half the price of calling its class."""
+_FETCHED_LEAST, _FETCH_WAIT_MS = 100_000, 50
+"""A broker answers when there is so much to read, or after so long: else each small append of an agent is a request
+and an answer more, which was a third of the broker's work at 6,000 records a second."""
 _SESSIONS_OUT = 3
 """How many session timeouts a consumer may be out of its group before it is made anew."""
 
@@ -48,6 +51,7 @@ class Session:
         self._trouble = 0
         self._away = False
         self._due = False  # something was, so more of it may be
+        self._gathered = 0.0
         self._joined = False
         self._lost_at: float | None = None
         self._leaving = False
@@ -66,6 +70,8 @@ class Session:
             on_error=self._on_client_error,
             session_timeout_ms=settings.session_timeout_ms,
             heartbeat_interval_ms=min(2000, settings.session_timeout_ms // 4),
+            fetch_min_bytes=_FETCHED_LEAST,
+            fetch_wait_max_ms=_FETCH_WAIT_MS,
             **static,
         )
         self._starts = Starts(settings, stop, self._tell)
@@ -110,13 +116,15 @@ class Session:
         policy = self._settings.batch
         batch: list[RawMessage] = []
         octets = 0
-        deadline = time.monotonic() + (policy.age_s / 10 if self._due else policy.age_s)
+        deadline = policy.deadline(time.monotonic(), self._gathered, hurry=self._due)
+        more = True
         while not self._stop.is_set():
             room = policy.room(len(batch), octets, self._mean)
             left = deadline - time.monotonic()
-            if room == 0 or left <= 0:
+            if room == 0 or (left <= 0 and not more):
                 break
-            messages = self._consumer.consume(room, left)
+            messages = self._consumer.consume(room, max(left, 0.0))
+            more = len(messages) == room
             disturbed = self._assignment.take_disturbed()
             if disturbed:
                 # A rebalance ran inside. What came of these partitions may be from before or after it: read it again.
@@ -130,6 +138,7 @@ class Session:
                 self._mean = 0.5 * self._mean + 0.5 * size / len(arrived)
                 batch += arrived
                 self._kafka_back()
+        self._gathered = time.monotonic()
         return batch
 
     def _arrived(self, messages: Sequence[Message]) -> Iterator[RawMessage]:
