@@ -6,10 +6,8 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
-from typing import cast
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer, TopicPartition
-from confluent_kafka._types import HeadersType
 
 from ami_kafka import clients
 from ami_kafka.records import Output
@@ -122,20 +120,19 @@ class Writer:
 
     def _produce(self, outputs: Iterable[Output]) -> int:
         count = 0
-        produce = self._producer.produce
-        for output in outputs:
-            headers = cast("HeadersType", output.headers)
+        produce: Callable[..., None] = self._producer.produce
+        for topic, partition, key, value, headers in outputs:
             while True:
                 try:
-                    produce(output.topic, output.value, output.key, output.partition, headers=headers)
+                    produce(topic, value, key, partition, headers=headers)
                 except BufferError:  # the queue is full: let it drain  # noqa: PERF203
                     self._producer.poll(0.1)
                     self._raise_failures()
                 except KafkaException as error:
                     cause = error.args[0]
                     if cause.code() == KafkaError.MSG_SIZE_TOO_LARGE:
-                        length = len(output.value or b"") + len(output.key or b"")
-                        raise Aborted("produce", cause.str(), {output.topic: length}) from None
+                        length = len(value or b"") + len(key or b"")
+                        raise Aborted("produce", cause.str(), {topic: length}) from None
                     raise self._outcome("produce", cause) from None
                 else:
                     break

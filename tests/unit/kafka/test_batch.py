@@ -1,4 +1,4 @@
-"""A batch is bounded by number and bytes."""
+"""A batch is bounded by number, bytes and age."""
 
 import pytest
 from hypothesis import given
@@ -25,3 +25,15 @@ def test_room_never_lets_the_count_be_passed_nor_asks_for_a_flood(records, octet
     assert 0 <= room <= 512
     assert records + room <= max(policy.records, records)
     assert (room == 0) == (records >= policy.records or octets >= policy.octets)
+
+
+def test_a_record_waits_for_more_no_longer_than_the_age_writing_included():
+    policy = BatchPolicy(age_s=0.2)
+    assert policy.deadline(100.0, 100.0, hurry=False) == pytest.approx(100.2)
+    assert policy.deadline(100.15, 100.0, hurry=False) == pytest.approx(100.2)
+
+
+def test_behind_a_batch_that_took_long_only_a_moment_is_waited():
+    policy = BatchPolicy(age_s=0.2)
+    assert policy.deadline(100.5, 100.0, hurry=False) == pytest.approx(100.52)
+    assert policy.deadline(100.0, 100.0, hurry=True) == pytest.approx(100.02)

@@ -3,9 +3,10 @@
 import threading
 
 import pytest
-from confluent_kafka import TopicPartition
+from confluent_kafka import Message, TopicPartition
 
 from ami_kafka import clients
+from ami_kafka.batch import BatchPolicy
 from ami_kafka.loop import Stateless
 from ami_kafka.session import Session
 from ami_kafka.settings import LoopSettings
@@ -101,3 +102,46 @@ def test_a_consumer_that_does_not_get_out_is_left_alone(lost):
     assert [numbers for numbers, _thread in processor.released] == [[0], [3]]
     session._on_lost(lost, [TopicPartition("raw", 3)])
     assert len(processor.released) == 2
+
+
+class Behind:
+    """A consumer of a partition in which many records wait."""
+
+    def __init__(self, records):
+        self._left = [
+            Message(topic="raw", partition=0, offset=offset, value=b"v", timestamp=(1, 0)) for offset in range(records)
+        ]
+        self.asked = []
+
+    def consume(self, count, timeout):
+        self.asked.append(timeout)
+        given, self._left = self._left[:count], self._left[count:]
+        return given
+
+    def close(self):
+        pass
+
+
+def gathered(monkeypatch, records, policy):
+    consumer = Behind(records)
+    monkeypatch.setattr(clients, "consumer", lambda *_args, **_settings: consumer)
+    monkeypatch.setattr(clients, "transactional_producer", lambda *_args, **_settings: Idle())
+    settings = LoopSettings("127.0.0.1:1", "group", "raw", "ledger", Remembering(), lambda _event: None, batch=policy)
+    session = Session(settings, threading.Event())
+    session._assignment.add({0: 0})
+    batch = session._gather()
+    session.close()
+    return batch, consumer.asked
+
+
+def test_what_waits_is_read_without_waiting_until_the_batch_is_full(monkeypatch):
+    policy = BatchPolicy(records=2000, age_s=0.0)
+    batch, asked = gathered(monkeypatch, 3000, policy)
+    assert [message.offset for message in batch] == [*range(2000)]
+    assert asked == [0.0] * 4
+
+
+def test_nothing_more_is_waited_for_once_all_is_read(monkeypatch):
+    batch, asked = gathered(monkeypatch, 600, BatchPolicy(records=2000, age_s=0.0))
+    assert len(batch) == 600
+    assert len(asked) == 2

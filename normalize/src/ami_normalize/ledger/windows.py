@@ -13,6 +13,8 @@ from ami_normalize.ledger import window
 from ami_normalize.ledger.window import Ruling, Window
 from ami_schemas import topics
 
+_new: Final = tuple.__new__
+"""Makes a named tuple at half the price of calling its class."""
 _TITLE: Final = 8
 _PREFIX: Final = "window/"
 _GONE: Final = b""
@@ -79,9 +81,10 @@ class Windows:
 
     def outputs(self) -> Iterator[Output]:
         """Yield the ledger's records of all windows changed since the last commit, one a window."""
+        topic, record_key = topics.LEDGER, self._record_key
         for partition, changed in self._changed.items():
             for key, state in changed.items():
-                yield Output(topics.LEDGER, partition, self._record_key(key), state or None, [])
+                yield _new(Output, (topic, partition, record_key(key), state or None, []))
 
     def restore(self, partition: int, records: Iterable[LedgerRecord]) -> list[bytes]:
         """Take over what the ledger holds, return the system titles; what is no window of this group is passed over."""

@@ -22,6 +22,7 @@ from ami_schemas import headers, topics
 
 _new: Final = tuple.__new__
 """Makes a named tuple at half the price of calling its class."""
+_READINGS, _SOURCE = topics.READINGS, headers.SOURCE
 
 Diagnose = Callable[[Outcome, RawRecord, Context], Outcome]
 
@@ -40,10 +41,12 @@ def outputs(
     record = raw_record(message)
     outcomes = normalizer.normalize(record, rule)
     first = outcomes[0]
-    if type(first) is ReadingsOutcome and len(outcomes) == len(first.messages) == 1:
-        source = f"{message.topic}/{message.partition}/{message.offset}".encode()
-        key = first.meter_id.encode()
-        return [_new(Output, (topics.READINGS, message.partition, key, first.messages[0], [(headers.SOURCE, source)]))]
+    if type(first) is ReadingsOutcome and len(outcomes) == 1:
+        meter_id, made = first
+        if len(made) == 1:
+            topic, partition, offset = message[:3]
+            source = f"{topic}/{partition}/{offset}".encode()
+            return [_new(Output, (_READINGS, partition, meter_id.encode(), made[0], [(_SOURCE, source)]))]
     context = normalizer.context
     if diagnose:
         outcomes = tuple(diagnose(outcome, record, context) for outcome in outcomes)
