@@ -34,9 +34,8 @@ Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Log the session 
 def access_to(address: str, *, client: int, server: str, auth: Auth, suite: int, secrets: Path | None) -> MeterAccess:
     """Put the options together. Raises CommandError, and ingest's own errors for the address and the secrets file."""
     from ami_dlms.client import Authentication
-    from ami_ingest.config.credentials import Credentials, read_credentials
+    from ami_ingest.config.credentials import Credentials, missing_credentials, read_credentials
     from ami_ingest.config.endpoint import Endpoint
-    from ami_ingest.config.file import missing_credentials
     from ami_ingest.meters.access import MeterAccess
 
     endpoint = Endpoint.parse(address)
@@ -44,7 +43,7 @@ def access_to(address: str, *, client: int, server: str, auth: Auth, suite: int,
     if not _is_address(logical) or (slash and not _is_address(physical)):
         raise CommandError(f"--server '{server}' is no address", "write 1, or 1/17", ExitCode.USAGE)
     credentials = read_credentials(secrets) if secrets is not None else Credentials()
-    missing = missing_credentials(auth, credentials)
+    missing = missing_credentials(Authentication(auth), None, credentials)
     if missing:
         where = "name a file that has it with --secrets" if secrets is None else f"add it to {secrets}"
         raise CommandError(f"--auth {auth} needs {missing}", where, ExitCode.MISSING)

@@ -22,6 +22,7 @@ FRAME = wrapper.encode(bytes.fromhex("0f40000000000001"), 1, 16)
 CONFIG = """
 agent: edge-1
 kafka: {bootstrap: "127.0.0.1:1"}
+state_dir: state
 listen: [{transport: tcp, host: 127.0.0.1, port: 0}, {transport: udp, host: 127.0.0.1, port: 0}]
 """
 
