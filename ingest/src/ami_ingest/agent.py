@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import structlog
 
 from ami_ingest.config.model import AgentConfig, Meter
+from ami_ingest.config.watch import Watch
 from ami_ingest.logs import logger
 from ami_ingest.meters.counters import CounterStore
 from ami_ingest.push.listener import Listener
@@ -22,22 +23,24 @@ from ami_ingest.spool.spool import Spool
 _STOP_POLL_S = 0.2
 
 
-def run(config: AgentConfig, stop: threading.Event | None = None) -> None:
+def run(config: AgentConfig, stop: threading.Event | None = None, watch: Watch | None = None) -> None:
     """Run the agent until SIGTERM, SIGINT or `stop`; logs to stderr.
+
+    With a `watch` changes of the configuration are taken over, and SIGHUP has it read again.
 
     Raises IngestError where it cannot start: a port is taken, the spool cannot be opened.
     """
     # The publisher says in one line what the Kafka client would repeat for every broker.
     logging.getLogger("ami_kafka").addHandler(logging.NullHandler())
-    asyncio.run(_until_stopped(config, stop))
+    asyncio.run(_until_stopped(config, stop, watch))
 
 
-async def _until_stopped(config: AgentConfig, stop: threading.Event | None) -> None:
+async def _until_stopped(config: AgentConfig, stop: threading.Event | None, watch: Watch | None) -> None:
     ended = asyncio.Event()
-    with _signals(ended):
+    with _signals(ended, watch):
         watcher = None if stop is None else asyncio.create_task(_forward(stop, ended))
         try:
-            await serve(config, ended, log=logger())
+            await serve(config, ended, log=logger(), watch=watch)
         finally:
             if watcher is not None:
                 watcher.cancel()
@@ -50,6 +53,7 @@ async def serve(
     log: structlog.typing.FilteringBoundLogger,
     make_producer: MakeProducer | None = None,
     started: asyncio.Future[Listener] | None = None,
+    watch: Watch | None = None,
 ) -> None:
     """Run the agent until `stop` is set.
 
@@ -74,7 +78,7 @@ async def serve(
         senders=_senders(config.meters),
     )
     poller = Poller(
-        [meter for meter in config.meters if meter.schedules],
+        config.meters,
         spool,
         CounterStore(config.state_dir / "counters"),
         agent=config.agent,
@@ -92,6 +96,12 @@ async def serve(
         await listener.start()
         publisher.start()
         polling = asyncio.create_task(poller.run())
+
+        def apply(new: AgentConfig) -> None:
+            poller.apply(new.meters)
+            listener.apply(new.push, _senders(new.meters))
+
+        watching = None if watch is None else asyncio.create_task(watch.run(apply, log))
         log.info("collecting", meters=len(config.meters), kafka=config.kafka.bootstrap, spooled=spool.depth[0])
         if started is not None:
             started.set_result(listener)
@@ -99,9 +109,11 @@ async def serve(
             await _first(stop, polling)
         finally:
             log.info("stopping")
-            polling.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await polling
+            for task in (watching, polling):
+                if task is not None:
+                    task.cancel()
+                    with contextlib.suppress(asyncio.CancelledError):
+                        await task
             await listener.stop()
             await asyncio.to_thread(publisher.stop)
     finally:
@@ -110,13 +122,12 @@ async def serve(
 
 
 async def _first(stop: asyncio.Event, polling: asyncio.Task[None]) -> None:
-    """Wait for the stop. Polling ends by itself only where no meter is configured, or by a defect, which is raised."""
+    """Wait for the stop. Polling ends by itself only by a defect, which is raised."""
     stopping = asyncio.create_task(stop.wait())
     try:
         done, _ = await asyncio.wait({stopping, polling}, return_when=asyncio.FIRST_COMPLETED)
         if polling in done:
             polling.result()
-            await stopping
     finally:
         stopping.cancel()
 
@@ -127,18 +138,21 @@ def _senders(meters: tuple[Meter, ...]) -> dict[str, Meter]:
 
 
 @contextlib.contextmanager
-def _signals(ended: asyncio.Event) -> Iterator[None]:
-    """Turn SIGTERM and SIGINT into a clean stop, where this is the main thread."""
+def _signals(ended: asyncio.Event, watch: Watch | None) -> Iterator[None]:
+    """Turn SIGTERM and SIGINT into a clean stop and SIGHUP into a reload, where this is the main thread."""
     loop = asyncio.get_running_loop()
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, ended.set)
+    handlers = {signal.SIGTERM: ended.set, signal.SIGINT: ended.set}
+    if watch is not None:
+        handlers[signal.SIGHUP] = watch.reload
+    for number, handler in handlers.items():
+        loop.add_signal_handler(number, handler)
     try:
         yield
     finally:
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in handlers:
             loop.remove_signal_handler(number)
 
 

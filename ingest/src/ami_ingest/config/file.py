@@ -26,6 +26,19 @@ _MOST_SOCKET_PATH: Final = 107
 """Octets of the path of a Unix socket (Linux, sun_path)."""
 
 
+Stamp = tuple[int, int, int]
+"""What changes when a file does: time, size, identity."""
+
+
+def stamp(path: str) -> Stamp | None:
+    """Return the stamp of a file, None where it cannot be seen."""
+    try:
+        found = Path(path).stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
+
+
 @dataclass(frozen=True, slots=True)
 class Loaded:
     """A configuration, and what it takes to keep it true while the agent runs."""
@@ -34,8 +47,8 @@ class Loaded:
     path: Path
     bootstrap: str | None
     """The Kafka that goes before the file's."""
-    files: frozenset[Path]
-    """What was read beside secrets."""
+    files: Mapping[str, Stamp | None]
+    """What was read beside secrets, and its stamp from before that."""
     resolver: Resolver
     """Makes meters of what else is written of them: in the registry."""
     registry: bool
@@ -64,10 +77,10 @@ def load(
 def read(path: Path, *, bootstrap: str | None = None, environ: Mapping[str, str] | None = None) -> Loaded:
     """Do as `load`, and return what else keeps a running agent's configuration true."""
     path = path.absolute() if not path.is_absolute() else path
+    files = {str(path): stamp(str(path))}
     written = _Written.read(path, bootstrap, os.environ if environ is None else environ)
     folder = path.parent
     form = written.form
-    files = {path}
     try:
         resolver = Resolver(form, folder)
         config = _agent(form, folder, resolver)
@@ -76,13 +89,13 @@ def read(path: Path, *, bootstrap: str | None = None, environ: Mapping[str, str]
     rows = [Row(meter, Listed(written.document, ("meters",)), number) for number, meter in enumerate(form.meters)]
     if form.inventory is not None and form.inventory.file is not None:
         inventory = folder / form.inventory.file
-        files.add(inventory)
+        files[str(inventory)] = stamp(str(inventory))
         rows += read_list(inventory)
     return Loaded(
         config=replace(config, meters=_meters(rows, resolver)),
         path=path,
         bootstrap=bootstrap,
-        files=frozenset(files),
+        files=files,
         resolver=resolver,
         registry=form.inventory is not None and form.inventory.topic,
     )

@@ -337,7 +337,7 @@ def schema_text() -> str:
 
 
 def _tidy(node: Any) -> Any:
-    """Leave out titles that repeat a key's name, and defaults that say nothing."""
+    """Leave out titles that repeat a key's name and defaults that say nothing; refuse entries with other names."""
     if isinstance(node, list):
         return [_tidy(value) for value in node]
     if not isinstance(node, dict):
@@ -345,6 +345,8 @@ def _tidy(node: Any) -> Any:
     tidy = {key: _tidy(value) for key, value in node.items()}
     if "title" in tidy and "$schema" not in tidy and not isinstance(tidy["title"], dict):
         del tidy["title"]
+    if "patternProperties" in tidy:
+        tidy["additionalProperties"] = False
     if "default" in tidy and tidy["default"] in (None, {}, []):
         del tidy["default"]
     return tidy

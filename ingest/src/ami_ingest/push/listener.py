@@ -18,7 +18,7 @@ import structlog
 
 from ami_dlms.framing import Assembler, Message
 from ami_ingest.config.endpoint import location
-from ami_ingest.config.model import Listen
+from ami_ingest.config.model import Listen, Push
 from ami_ingest.errors import IngestError
 from ami_ingest.record import ExchangeKind, Origin, RawRecord, Transport, from_message, now_us
 
@@ -120,6 +120,13 @@ class Listener:
         self._sweeper = loop.create_task(self._sweep())
         for kind, host, port in self.addresses:
             self._log.info("listening", transport=kind, address=location(host, port))
+
+    def apply(self, push: Push, senders: Mapping[str, Sender]) -> None:
+        """Take bounds and the inventory as they are now; connections that are open stay."""
+        self._idle_timeout_s = push.idle_timeout_s
+        self._max_connections = push.max_connections
+        self._max_connections_per_peer = push.max_connections_per_peer
+        self._senders = senders
 
     async def stop(self) -> None:
         """Close all sockets; what is unfinished becomes incomplete records."""

@@ -52,7 +52,9 @@ class Poller:
         concurrency: int,
         log: structlog.typing.FilteringBoundLogger,
     ) -> None:
-        self._meters = meters
+        self._meters = tuple(meters)
+        self._tasks: dict[tuple[Meter, Schedule], asyncio.Task[None]] = {}
+        self._failed: asyncio.Future[None] | None = None
         self._store = store
         self._counters = counters
         self._agent = agent
@@ -66,17 +68,32 @@ class Poller:
 
     async def run(self) -> None:
         """Poll until cancelled."""
-        tasks = [
-            asyncio.create_task(self._keep_polling(meter, schedule), name=f"poll {meter.id}")
-            for meter in self._meters
-            for schedule in meter.schedules
-        ]
+        self._failed = asyncio.get_running_loop().create_future()
+        self.apply(self._meters)
         try:
-            await asyncio.gather(*tasks)
+            await self._failed
         finally:
+            self._failed = None
+            tasks = tuple(self._tasks.values())
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+    def apply(self, meters: Sequence[Meter]) -> None:
+        """Take the inventory as it is now. What did not change goes on, sessions and turns included."""
+        self._meters = tuple(meters)
+        if self._failed is None:
+            return
+        wanted = {(meter, schedule) for meter in meters for schedule in meter.schedules if schedule.active}
+        for turn in self._tasks.keys() - wanted:
+            self._tasks.pop(turn).cancel()
+        for turn in wanted - self._tasks.keys():
+            task = self._tasks[turn] = asyncio.create_task(self._keep_polling(*turn), name=f"poll {turn[0].id}")
+            task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and self._failed is not None and not self._failed.done():
+            self._failed.set_exception(task.exception() or RuntimeError("a meter is polled no more"))
 
     async def _keep_polling(self, meter: Meter, schedule: Schedule) -> None:
         loop = asyncio.get_running_loop()

@@ -45,9 +45,10 @@ defaults: {zone: Europe/Vienna, schedules: [hourly, daily], network: apn-1, cloc
 groups:
   north: {authentication_level: lls, secrets: "secrets/{id}.json", retries: 7, client_address: 2, clock: {set_over: 5m}}
 meters:
-  - {id: meter-1, address: "tcp://127.0.0.1:4061", group: north, system_title: "4d4d4d0000000001", request_timeout: 500ms}
-  - {id: meter-2, address: "hdlc+tcp://127.0.0.1:4062", zone: null, network: cell-2, schedules: [daily], push_from: 10.0.0.9,
-     physical_device_id: 17}
+  - {id: meter-1, address: "tcp://127.0.0.1:4061", group: north, system_title: "4d4d4d0000000001",
+     request_timeout: 500ms}
+  - {id: meter-2, address: "hdlc+tcp://127.0.0.1:4062", zone: null, network: cell-2, schedules: [daily],
+     push_from: 10.0.0.9, physical_device_id: 17}
 """
 SMALL = 'agent: edge-1\nkafka: {bootstrap: "localhost:9092"}\n'
 METER = SMALL + 'meters: [{id: m1, address: "tcp://h:1"%s}]\n'
@@ -268,10 +269,6 @@ def test_a_mistake_of_the_environment_names_the_variable(write, name, value, exp
     assert refusal(write(SMALL), environ={name: value}).startswith(expected)
 
 
-DEEP = (
-    SMALL
-    + "schedules: {s: {every: 1h, read: [1.0.1.8.0.255]}}\nnetworks: {n: {}}\nlinks: {l: {like: prime}}\ngroups: {g: {}}\n"
-)
 MISTAKES = [
     ("agent: [\n", "line 2, column 1 is not valid YAML"),
     ("", "must hold keys"),
