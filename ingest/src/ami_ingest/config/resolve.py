@@ -71,8 +71,8 @@ class Resolver:
         self._patient: dict[tuple[str, float | None, int | None], LinkProfile] = {}
         self._clocks: dict[ClockPolicy, ClockPolicy] = {}
         self._tls: dict[TlsForm, Tls] = {}
-        self._titled: dict[tuple[Path | None, bytes | None], Credentials] = {}
-        self.secrets: dict[str, Credentials] = {}
+        self._titled: dict[tuple[str | None, bytes | None], Credentials] = {}
+        self.secrets: set[str] = set()
         """The secrets files that were read."""
 
     @property
@@ -186,7 +186,7 @@ class Resolver:
         if title is not None:
             empty = self._titled.setdefault((None, title), Credentials(client_system_title=title))
         needed = missing_credentials(authentication, protection, empty)
-        path = None if pattern is None or not (own or needed) else self._folder / pattern.replace("{id}", meter)
+        path = None if pattern is None or not (own or needed) else str(self._folder / pattern.replace("{id}", meter))
         found = self._titled.get((path, title))
         if found is None:
             found = empty if path is None else self._read(path)
@@ -207,13 +207,12 @@ class Resolver:
             raise Mistake(("security_suite",), f"{wrong}; correct the suite or {path}")
         return found
 
-    def _read(self, path: Path) -> Credentials:
-        found = self.secrets.get(str(path))
-        if found is None:
-            try:
-                found = self.secrets[str(path)] = read_credentials(path)
-            except ConfigError as error:
-                raise Mistake(("secrets",), str(error)) from None
+    def _read(self, path: str) -> Credentials:
+        try:
+            found = read_credentials(Path(path))
+        except ConfigError as error:
+            raise Mistake(("secrets",), str(error)) from None
+        self.secrets.add(path)
         return found
 
 

@@ -158,7 +158,7 @@ class Watch:
         self._made_of = self._loaded
         entries = self._entries if self._loaded.registry else {}
         meters, problems = meters_of(entries, self._loaded.resolver)
-        self._secrets = {**_stamps(self._loaded.resolver.secrets.keys() - self._secrets.keys()), **self._secrets}
+        self._secrets = {**_stamps(self._loaded.resolver.secrets - self._secrets.keys()), **self._secrets}
         return self._loaded.with_registry(meters), frozenset(problems)
 
     async def _follow_registry(self, log: FilteringBoundLogger) -> None:
