@@ -52,17 +52,25 @@ Entries = Mapping[str, bytes]
 """`ami.registry.v1.Meter` as it stands in the topic, by the meter's id there."""
 
 
-def meters_of(entries: Entries, resolver: Resolver) -> tuple[list[Meter], list[str]]:
-    """Make meters of entries; return them and a sentence for each that cannot be meant."""
-    meters: list[Meter] = []
-    problems: list[str] = []
-    for meter_id, value in entries.items():
-        made = _attempt(meter_id, value, resolver)
-        if isinstance(made, Meter):
-            meters.append(made)
-        else:
-            problems.append(f"registry, {meter_id}: {made}")
-    return meters, problems
+class RegistryMeters:
+    """Makes meters of entries; of an entry that did not change it is the meter made before."""
+
+    def __init__(self, resolver: Resolver) -> None:
+        self._resolver = resolver
+        self._made: dict[str, tuple[bytes, Meter]] = {}
+
+    def of(self, entries: Entries) -> tuple[list[Meter], list[str]]:
+        """Return the meters, and a sentence for each entry that cannot be meant."""
+        before, self._made = self._made, {}
+        problems: list[str] = []
+        for meter_id, value in entries.items():
+            known = before.get(meter_id)
+            made = known[1] if known is not None and known[0] == value else _attempt(meter_id, value, self._resolver)
+            if isinstance(made, Meter):
+                self._made[meter_id] = (value, made)
+            else:
+                problems.append(f"registry, {meter_id}: {made}")
+        return [meter for _, meter in self._made.values()], problems
 
 
 def _attempt(meter_id: str, value: bytes, resolver: Resolver) -> Meter | str:

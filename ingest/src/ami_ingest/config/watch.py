@@ -12,10 +12,10 @@ from typing import Final
 
 from structlog.typing import FilteringBoundLogger
 
-from ami_ingest.config.changes import difference, taken_over
+from ami_ingest.config.changes import Difference, difference, taken_over
 from ami_ingest.config.file import Loaded, Stamp, read, stamp
 from ami_ingest.config.model import AgentConfig
-from ami_ingest.config.registry import Entries, RegistryFollower, kept_entries, meters_of
+from ami_ingest.config.registry import Entries, RegistryFollower, RegistryMeters, kept_entries
 from ami_ingest.errors import ConfigError
 
 _PERIOD_S: Final = 2.0
@@ -44,10 +44,12 @@ class Watch:
         self._kept = loaded.config.state_dir / _REGISTRY_FILE
         self._entries: Entries = kept_entries(self._kept) if loaded.registry else {}
         self._follower: RegistryFollower | None = None
+        self._stale = False
+        """Whether what is wanted must be put together again."""
         self._awake = asyncio.Event()
         self._asked = False
         self._refused = ""
-        self._made_of = loaded
+        self._registered = RegistryMeters(loaded.resolver)
         self._wanted, self._left_out = self._whole()
         self.config = self._wanted
         """The configuration in force. What waits for a restart is in it as it was at the start."""
@@ -69,6 +71,8 @@ class Watch:
                 thorough = asked or self._now() >= secrets_due
                 if thorough:
                     secrets_due = self._now() + self._secrets_every_s
+                    # The secrets file that a meter of the registry lacked may be there by now.
+                    self._stale |= bool(self._left_out)
                 changed = await asyncio.to_thread(self._look, thorough=thorough)
                 if asked or changed or (thorough and self._refused):
                     await self._read(log)
@@ -112,6 +116,8 @@ class Watch:
             log.info("the configuration is in order again")
         self._refused = ""
         self._loaded = loaded
+        self._registered = RegistryMeters(loaded.resolver)
+        self._stale = True
         self._files = dict(loaded.files)
         # What was looked at before it was read keeps that stamp: a change meanwhile is found the next time.
         self._secrets = {path: self._secrets.get(path) or stamp(path) for path in loaded.resolver.secrets}
@@ -121,26 +127,25 @@ class Watch:
         follower = self._follower if self._loaded.registry else None
         entries = self._entries if follower is None else follower.entries
         wanted, left_out = self._wanted, self._left_out
-        if entries is not self._entries or self._loaded is not self._made_of:
-            self._entries = entries
+        if entries is not self._entries or self._stale:
+            self._entries, self._stale = entries, False
             wanted, left_out = await asyncio.to_thread(self._whole)
         if wanted is self._wanted and not asked:
             return
         _complain(left_out - self._left_out, log)
         self._left_out = left_out
-        found = difference(self.config, wanted)
-        if wanted == self._wanted:
+        same, taken, found = await asyncio.to_thread(self._compare, wanted)
+        if same:
             if asked and not self._refused:
                 log.info("the configuration was read again: nothing has changed", waiting=list(found.waiting))
             return
         self._wanted = wanted
-        taken = taken_over(self.config, wanted)
-        if taken != self.config:
+        if taken is not None:
             apply(taken)
             self.config = taken
         log.info(
             "the configuration has changed",
-            meters=len(taken.meters),
+            meters=len(self.config.meters),
             added=found.added,
             removed=found.removed,
             changed=found.changed,
@@ -153,11 +158,16 @@ class Watch:
                 remedy="restart the agent when it suits; nothing that was spooled is lost",
             )
 
+    def _compare(self, wanted: AgentConfig) -> tuple[bool, AgentConfig | None, Difference]:
+        """Tell whether this was wanted before, what the agent is to take over of it, and what differs."""
+        taken = taken_over(self.config, wanted)
+        differs = taken != self.config
+        return wanted == self._wanted, taken if differs else None, difference(self.config, wanted)
+
     def _whole(self) -> tuple[AgentConfig, frozenset[str]]:
         """Put files and registry together; return also what cannot be meant."""
-        self._made_of = self._loaded
         entries = self._entries if self._loaded.registry else {}
-        meters, problems = meters_of(entries, self._loaded.resolver)
+        meters, problems = self._registered.of(entries)
         self._secrets = {**_stamps(self._loaded.resolver.secrets - self._secrets.keys()), **self._secrets}
         return self._loaded.with_registry(meters), frozenset(problems)
 

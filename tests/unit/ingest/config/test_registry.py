@@ -7,7 +7,7 @@ from ami.registry.v1 import registry_pb2 as pb
 from ami_dlms.client import Authentication
 from ami_dlms.security import Protection
 from ami_ingest.config.file import read
-from ami_ingest.config.registry import RegistryFollower, kept_entries, meters_of
+from ami_ingest.config.registry import RegistryFollower, RegistryMeters, kept_entries
 from ami_kafka.table import Row
 
 pytestmark = pytest.mark.unit
@@ -48,7 +48,7 @@ def loaded(tmp_path):
 
 
 def of(loaded, **meters):
-    return meters_of({name: meter.SerializeToString() for name, meter in meters.items()}, loaded.resolver)
+    return RegistryMeters(loaded.resolver).of({name: meter.SerializeToString() for name, meter in meters.items()})
 
 
 def test_all_that_is_registered_of_a_meter(loaded):
@@ -101,9 +101,20 @@ def test_what_cannot_be_meant_leaves_out_that_meter_alone(loaded, access, expect
 
 
 def test_a_record_that_nobody_can_read_is_said(loaded):
-    assert meters_of({"MP1": b"\xff"}, loaded.resolver)[1] == [
+    assert RegistryMeters(loaded.resolver).of({"MP1": b"\xff"})[1] == [
         "registry, MP1: the record cannot be read; import the meter again"
     ]
+
+
+def test_only_what_changed_is_made_again(loaded):
+    made = RegistryMeters(loaded.resolver)
+    first, other, changed = (pb.Meter(access=pb.Access(address=f"tcp://h{n}")).SerializeToString() for n in range(3))
+    before, _ = made.of({"MP1": first, "MP2": other})
+    after, _ = made.of({"MP1": first, "MP2": changed})
+
+    assert after[0] is before[0]
+    assert [meter.address.host for meter in after] == ["h0", "h2"]
+    assert [meter.id for meter in made.of({"MP2": changed})[0]] == ["MP2"]
 
 
 def test_meters_of_the_files_go_before(loaded, tmp_path):

@@ -270,6 +270,19 @@ async def test_a_schedule_of_a_meter_of_the_registry_changes_with_the_file(path,
         assert [meter.schedules[0].every_s for meter in applied[-1].meters] == [7200.0, 7200.0]
 
 
+async def test_a_meter_of_the_registry_whose_secrets_come_later_is_taken_then(path, log, followers):
+    rewrite(path, "{file: m.csv}", "{topic: true}")
+    async with watching(path, log) as (_, applied):
+        await until(lambda: followers)
+        followers[0].say(MP1=pb.Access(address="tcp://h:7", authentication_level="lls", secrets="late.json"))
+        await until(lambda: "a meter of the registry is left out" in log.events())
+        (path.parent / "m1.json").rename(path.parent / "late.json")
+        await until(lambda: applied)
+
+        assert [meter.id for meter in applied[-1].meters] == ["own", "MP1"]
+        assert log.events().count("a meter of the registry is left out") == 1
+
+
 async def test_an_agent_that_starts_without_kafka_knows_what_was_kept(path, log, followers):
     rewrite(path, "{file: m.csv}", "{topic: true}")
     kept = path.parent / "state" / "registry.json"
