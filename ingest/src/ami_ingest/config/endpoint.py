@@ -21,6 +21,11 @@ class Scheme(str, Enum):
     TCP = "tcp"
     HDLC_TCP = "hdlc+tcp"
 
+    @property
+    def is_call_in(self) -> bool:
+        """Whether the meter connects to us."""
+        return False
+
 
 class Endpoint(NamedTuple):
     """A parsed address."""
@@ -28,6 +33,11 @@ class Endpoint(NamedTuple):
     scheme: Scheme
     host: str
     port: int
+
+    @property
+    def line(self) -> None:
+        """Of a serial line."""
+        return
 
     @classmethod
     def parse(cls, text: str) -> Endpoint:

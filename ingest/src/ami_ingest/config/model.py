@@ -36,6 +36,8 @@ class LinkProfile:
     """Blocks of a general block transfer taken without confirming, 1 to 63."""
     keep_open_s: float = 0.0
     """How long an association is kept for the next request; 0 releases it at once."""
+    cell_concurrency: int | None = None
+    """How many meters of one cell, concentrator or line should be read at a time; None: no bottleneck is typical."""
 
 
 @dataclass(frozen=True, slots=True)
