@@ -61,7 +61,7 @@ class MeterUnknown(IngestError):
 
 
 class SessionError(IngestError):
-    """Talking to a meter failed. `str()` is the stable wording, `remedy` what to try, `cause` what usually is behind."""
+    """Talking to a meter failed. `str()` is the stable wording, `remedy` what to try, `cause` what is behind it."""
 
     code: str = "SESSION_FAILED"
     """Names the kind of failure, for filters and metrics."""

@@ -18,7 +18,7 @@ _HOUR: Final = timedelta(hours=1)
 
 
 def clock_error(clock: CosemDateTime, now: datetime, zone: ZoneInfo | None) -> timedelta | None:
-    """Return by how much a clock is ahead of `now` (aware), negative where it is behind; None where it names no time."""
+    """Return by how much a clock is ahead of `now` (aware), negative if behind; None where it names no time."""
     local = clock.local()
     if local is None:
         return None

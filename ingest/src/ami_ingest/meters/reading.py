@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 import structlog
 
-from ami.raw.v1.exchange_pb2 import CaptureObject, Exchange
+from ami.raw.v1.exchange_pb2 import Exchange
 from ami_dlms import axdr
 from ami_dlms.apdu import CosemAttribute, DataAccessResult
 from ami_dlms.axdr import Data

@@ -224,7 +224,7 @@ class MeterSession:
                 raise asyncio.TimeoutError
 
     async def _receive(self, link: Link, deadline: float) -> bytes:
-        """Return the next octets; none where HDLC should repeat its last frame. asyncio.TimeoutError at the deadline."""
+        """Return the next octets, none where HDLC should repeat a frame; asyncio.TimeoutError at the deadline."""
         now = time.monotonic()
         wait = deadline - now
         if self._repeats:

@@ -1,4 +1,4 @@
-"""How long to wait before another try: exponential with full jitter, so that many who failed together do not return so."""
+"""How long to wait before another try: exponential, with full jitter, so that who failed together comes back apart."""
 
 from __future__ import annotations
 
@@ -11,4 +11,4 @@ LONGEST_S: Final = 120.0
 
 def pause(failures: int, dice: Callable[[], float]) -> float:
     """Return seconds to wait after so many failures in a row (1 or more); `dice` gives 0 to below 1."""
-    return dice() * min(LONGEST_S, BASE_S * 2 ** min(failures - 1, 16))
+    return dice() * min(LONGEST_S, BASE_S * (1 << min(failures - 1, 16)))

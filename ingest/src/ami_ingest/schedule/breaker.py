@@ -44,5 +44,5 @@ class Breaker:
         """Return how many turns of a schedule pass untouched before the next probe."""
         if not self.open:
             return 0
-        wished = 2 ** min(self.failed - THRESHOLD + 1, 16) - 1
+        wished = (1 << min(self.failed - THRESHOLD + 1, 16)) - 1
         return min(wished, MOST_SKIPPED, int(LONGEST_S / every_s))

@@ -102,7 +102,7 @@ class ReadyQueue:
         return None
 
     def release(self, name: str | None) -> None:
-        """A job of this lane has ended."""
+        """Count a job of this lane as ended."""
         lane = self._lanes[name]
         lane.running -= 1
         self._offer(name, lane)

@@ -1,8 +1,8 @@
 """Reading the rows of a profile: those since the last time in a turn, those that are missing later.
 
 How far a profile has been read stands in the spool, written in one transaction with the rows themselves. The spool
-publishes what it holds, so "on disk" is as strong as "acknowledged by Kafka", and after a crash neither is a row missing
-nor is more read again than one answer.
+publishes what it holds, so "on disk" is as strong as "acknowledged by Kafka": after a crash no row is missing, and no
+more than one answer is read again.
 
 After an absence of more than a day the newest rows are read first. What is left is a range that stands beside the
 position and shrinks from its beginning as backfill reads it, day by day; a restart goes on with it. Single rows that an

@@ -12,20 +12,16 @@ import heapq
 import itertools
 import random
 import time
-from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from typing import Any, Final, TypeVar
 
 import structlog
 
-from ami_dlms.errors import DlmsError
-from ami_dlms.framing import Framing
 from ami_ingest.config.model import Meter, Network, Poll, Profile, Schedule
 from ami_ingest.config.target import Target
-from ami_ingest.errors import ConnectionClosed, ConnectionFailed, IngestError, MeterUnknown, NotCalled, SessionError
+from ami_ingest.errors import MeterUnknown, NotCalled, SessionError
 from ami_ingest.meters.access import MeterAccess
 from ami_ingest.meters.counters import CounterStore
-from ami_ingest.meters.line import Line
 from ami_ingest.meters.ping import Pinged, ping
 from ami_ingest.meters.read import ProfileRange, read_in
 from ami_ingest.meters.reading import MeterReader, Reading
@@ -33,10 +29,13 @@ from ami_ingest.meters.rows import Hole
 from ami_ingest.meters.session import MeterSession
 from ami_ingest.schedule import backoff, turns
 from ami_ingest.schedule.job import AskedJob, BackfillJob, Job, Priority, TurnJob
+from ami_ingest.schedule.networks import networks_of
 from ami_ingest.schedule.queue import ReadyQueue
+from ami_ingest.schedule.report import Report
 from ami_ingest.schedule.roster import MeterState
 from ami_ingest.schedule.rows_read import Store
 from ami_ingest.schedule.session_work import SessionWork
+from ami_ingest.schedule.sessions import Sessions
 from ami_ingest.schedule.stats import PollStats
 from ami_ingest.transport.link import Link
 
@@ -70,17 +69,12 @@ class Scheduler:
     ) -> None:
         """`most_open` bounds the associations that are kept idle; beyond it, the longest idle one is released."""
         self._store = store
-        self._counters = counters
-        self._agent = agent
         self._poll = poll
         self._log = log
-        self._most_open = most_open
         self._now = now
         self._dice = dice
         self._states: dict[str, MeterState] = {}
-        self._lines: dict[str, Line] = {}
         self._due: list[tuple[float, int, Job]] = []
-        self._idle: list[tuple[float, int, MeterState]] = []
         self._tickets = itertools.count(1)
         self._ready = ReadyQueue(poll.connections_per_s, self._connects, now())
         self._running: set[asyncio.Task[None]] = set()
@@ -90,6 +84,9 @@ class Scheduler:
         self._said_missed = float("-inf")
         self._missed_unsaid = 0
         self.stats = PollStats()
+        """What metrics and health read."""
+        self._report = Report(self.stats, log)
+        self._sessions = Sessions(store, counters, self.stats, agent=agent, log=log, most_open=most_open, now=now)
         self.apply(meters)
 
     # -- the inventory ------------------------------------------------------------------------------------------
@@ -98,7 +95,7 @@ class Scheduler:
         """Take the inventory as it is now. What did not change goes on: sessions, turns, what was learned."""
         now = self._now()
         wanted = {meter.id: meter for meter in meters}
-        networks = _networks(wanted.values())
+        networks = networks_of(wanted.values())
         for name in set(self._states) - set(wanted):
             self._forget(self._states.pop(name))
         for name, meter in wanted.items():
@@ -127,7 +124,7 @@ class Scheduler:
             state.turns.pop(name, None)
 
     def _welcome(self, state: MeterState, now: float) -> None:
-        """A meter is new; where one of its name is still busy, it waits for that."""
+        """Take a new meter; where one of its name is still busy, it waits for that."""
         meter = state.meter
         self._states[meter.id] = state
         state.busy = meter.id in self._leaving
@@ -135,7 +132,7 @@ class Scheduler:
             self._plan(state, schedule, turns.first(schedule, now, turns.place(meter.id, schedule.name)))
 
     def _forget(self, state: MeterState) -> None:
-        """A meter has left: what is asked of it fails, what it holds is closed when its job is done."""
+        """Let a meter go: what is asked of it fails, what it holds is closed when its job is done."""
         state.gone = True
         state.turns.clear()
         state.backfills.clear()
@@ -214,8 +211,8 @@ class Scheduler:
         times = [now + _LONGEST_SLEEP_S]
         if self._due:
             times.append(self._due[0][0])
-        if self._idle:
-            times.append(self._idle[0][0])
+        if self._sessions.next_idle is not None:
+            times.append(self._sessions.next_idle)
         if len(self._running) < self._poll.concurrency:
             ready_at = self._ready.ready_at(now)
             if ready_at is not None:
@@ -328,7 +325,7 @@ class Scheduler:
         self._later(job, turn.due)
 
     def _plan_next(self, state: MeterState, job: TurnJob, now: float) -> None:
-        """Plan the turn after this one; turns that have passed meanwhile, or that the breaker passes over, are missed."""
+        """Plan the turn after this one; turns that passed meanwhile, or that the breaker passes over, are missed."""
         schedule = job.schedule
         where = turns.place(state.meter.id, schedule.name)
         turn = turns.following(schedule, max(now, job.due), where)
@@ -340,14 +337,16 @@ class Scheduler:
         self._plan(state, schedule, turn)
 
     def _not_in_time(self, state: MeterState, job: TurnJob, now: float) -> None:
-        """A turn's deadline has passed before it began: one line for many, as this happens to many at a time."""
+        """Count a turn whose deadline passed before it began: in one line for many, as it happens to many at a time."""
         self.stats.by_deadline[state.meter.group, "missed"] += 1
         if job.failures and state.breaker.failure():
             self.stats.breakers_open += 1
         self._plan_next(state, job, now)
         if job in state.parked:
             state.parked.remove(job)
-            self._count(state, NotCalled("Meter Has Not Called", "check its network, and where it is told to call"))
+            self._report.count(
+                state, NotCalled("Meter Has Not Called", "check its network, and where it is told to call")
+            )
             return
         self._missed_unsaid += 1
         if now - self._said_missed >= 60:
@@ -372,7 +371,7 @@ class Scheduler:
                 await self._backfill(state, job)
         finally:
             if state.gone and state.session is not None:
-                await self._drop(state)
+                await self._sessions.drop(state)
             self._ready.release(lane)
             self._free(state)
 
@@ -397,15 +396,15 @@ class Scheduler:
         if job.done.cancelled():
             return
         try:
-            result = await self._in_session(state, lambda session: job.work(_reader(state), session))
+            result = await self._sessions.use(state, job.work)
         except asyncio.CancelledError:
             job.done.cancel()
             raise
-        except Exception as error:  # whatever it is belongs to who asked
-            self._count(state, error)
+        except Exception as error:  # noqa: BLE001  whatever it is belongs to who asked
+            self._report.count(state, error)
             _fail(job, error)
         else:
-            self._count(state, None)
+            self._report.count(state, None)
             if not job.done.done():
                 job.done.set_result(result)
             self._succeeded(state)
@@ -413,11 +412,13 @@ class Scheduler:
     async def _turn(self, state: MeterState, job: TurnJob) -> None:
         await self._store.room()
         try:
-            missing = await self._in_session(state, lambda session: self._work(state, session).turn(job))
-        except Exception as error:
+            missing = await self._sessions.use(
+                state, lambda reader, session: self._work(state, reader, session).turn(job)
+            )
+        except Exception as error:  # noqa: BLE001  one meter's trouble, or a defect it shows, is not the others'
             self._turn_failed(state, job, error)
             return
-        self._count(state, None)
+        self._report.count(state, None)
         now = self._now()
         self.stats.by_deadline[state.meter.group, "in-time" if now <= job.deadline else "late"] += 1
         self._log.info("polled", meter=job.meter, schedule=job.schedule.name, records=job.records)
@@ -435,10 +436,10 @@ class Scheduler:
         again = isinstance(error, SessionError) and error.again and not state.breaker.open
         at = now + backoff.pause(job.failures, self._dice)
         if again and job.failures <= state.meter.link.retries and at < job.deadline and _current(state, job):
-            self._count(state, error, next_try_s=round(at - now, 1))
+            self._report.count(state, error, next_try_s=round(at - now, 1))
             self._later(job, at)
             return
-        self._count(state, error)
+        self._report.count(state, error)
         self.stats.by_deadline[state.meter.group, "missed"] += 1
         opened = state.breaker.failure()
         if opened:
@@ -457,18 +458,19 @@ class Scheduler:
     async def _backfill(self, state: MeterState, job: BackfillJob) -> None:
         await self._store.room()
         try:
-            done = await self._in_session(
-                state, lambda session: self._work(state, session).backfill(job, self._better_waits(state))
+            done = await self._sessions.use(
+                state,
+                lambda reader, session: self._work(state, reader, session).backfill(job, self._better_waits(state)),
             )
-        except Exception as error:
-            self._count(state, error)
+        except Exception as error:  # noqa: BLE001  one meter's trouble, or a defect it shows, is not the others'
+            self._report.count(state, error)
             job.failures += 1
             if isinstance(error, SessionError) and error.again and job.failures <= _BACKFILL_TRIES:
                 self._later(job, self._now() + backoff.pause(job.failures, self._dice))
             else:
                 state.backfills.pop(job.profile.obis, None)  # the next turn that finds rows missing begins anew
             return
-        self._count(state, None)
+        self._report.count(state, None)
         job.failures = 0
         if done:
             state.backfills.pop(job.profile.obis, None)
@@ -504,140 +506,21 @@ class Scheduler:
             if turn.due < job.due:
                 self._plan(state, job.schedule, turn)
 
-    def _count(self, state: MeterState, error: Exception | None, **fields: object) -> None:
-        """Count a try, and say what failed."""
-        meter = state.meter
-        line = None if state.reader is None else state.reader.line
-        if line is not None and line.damaged > self.stats.crc_errors[line.name]:
-            self.stats.crc_errors[line.name] = line.damaged
-            if error is None:
-                self._log.warning(
-                    f"CRC Error ({line})",
-                    meter=meter.id,
-                    code="CRC_ERROR",
-                    cause="frames came with wrong check sequences, and came right when they were repeated",
-                    remedy="check cabling, termination and baud rate of the line",
-                )
-        if error is None:
-            self.stats.results[meter.group, "OK"] += 1
-            return
-        if isinstance(error, SessionError):
-            code, cause, remedy = error.code, error.cause, error.remedy
-        elif isinstance(error, IngestError):
-            code, cause, remedy = type(error).__name__.upper(), "", ""
-        elif isinstance(error, DlmsError):
-            code, cause, remedy = "EXCHANGE_FAILED", str(error), "look at the meter's answer and its configuration"
-            error = IngestError("Exchange Failed")
-        else:
-            # A defect shown by one meter must not end the polling of the others; it is reported in full.
-            self.stats.results[meter.group, "DEFECT"] += 1
-            self._log.error(
-                "poll failed by a defect of ours", meter=meter.id, address=str(meter.address), exc_info=error
-            )
-            return
-        self.stats.results[meter.group, code] += 1
-        self._log.warning(
-            str(error), meter=meter.id, address=str(meter.address), code=code, cause=cause, remedy=remedy, **fields
-        )
+    def _work(self, state: MeterState, reader: MeterReader, session: MeterSession) -> SessionWork:
+        return SessionWork(state.meter, reader, session, store=self._store, stats=self.stats, log=self._log)
 
-    # -- sessions -----------------------------------------------------------------------------------------------
-
-    async def _in_session(self, state: MeterState, work: Callable[[MeterSession], Awaitable[T]]) -> T:
-        """Do work in a session of the meter, the one that is kept or a new one; keep it afterwards where that is wished.
-
-        A kept association may have ended unnoticed: then a new one is tried at once.
-        """
-        if state.session is not None:
-            try:
-                return await self._worked(state, state.session, work)
-            except (ConnectionClosed, ConnectionFailed):
-                if state.session is not None:
-                    raise
-        session = await self._open(state)
-        return await self._worked(state, session, work)
-
-    async def _worked(
-        self, state: MeterState, session: MeterSession, work: Callable[[MeterSession], Awaitable[T]]
-    ) -> T:
-        began = time.monotonic()
-        try:
-            result = await work(session)
-        except BaseException:
-            await self._drop(state)
-            raise
-        self.stats.phases["read"].observe(time.monotonic() - began)
-        if session.unsolicited:
-            await self._work(state, session).pushes()
-        keep_s = state.meter.link.keep_open_s
-        if state.meter.address.scheme.is_call_in:
-            keep_s = float("inf")  # the meter decides: once closed, only it can connect again
-        if keep_s <= 0 or state.gone or not session.usable:
-            await self._drop(state)
-        else:
-            self._keep(state, self._now() + keep_s)
-        return result
-
-    async def _open(self, state: MeterState) -> MeterSession:
-        reader = state.reader
-        if reader is None:
-            reader = state.reader = self._make_reader(state.meter)
-        link, state.link = state.link, None
-        session = await reader.open(link)
-        state.session = session
-        self.stats.open_sessions += 1
-        self.stats.phases["connect"].observe(session.connect_s)
-        self.stats.phases["associate"].observe(session.associate_s)
-        return session
-
-    def _make_reader(self, meter: Meter) -> MeterReader:
-        access = MeterAccess.of(meter)
-        name = meter.address.location
-        line = self._lines.setdefault(name, Line(name)) if access.framing is Framing.HDLC else None
-        return MeterReader(
-            access,
-            self._counters,
-            agent=self._agent,
-            log=self._log,
-            line=line,
-            connect_timeout_s=meter.link.connect_timeout_s,
-            lasting=True,
-        )
-
-    def _work(self, state: MeterState, session: MeterSession) -> SessionWork:
-        return SessionWork(state.meter, _reader(state), session, self._store, self.stats, self._log)
-
-    def _keep(self, state: MeterState, until: float) -> None:
-        state.idle_until = until
-        heapq.heappush(self._idle, (until, next(self._tickets), state))
+    # -- associations that are kept -------------------------------------------------------------------------------
 
     def _release_idle(self, now: float) -> None:
         """Release associations that were idle for long enough, or that are too many."""
-        while self._idle and (self._idle[0][0] <= now or self.stats.open_sessions > self._most_open):
-            until, _, state = heapq.heappop(self._idle)
-            if state.session is not None and not state.busy and state.idle_until == until:
-                self._spawn(self._close_held(state), state)
+        while (state := self._sessions.idle(now)) is not None:
+            self._spawn(self._close_held(state), state)
 
     async def _close_held(self, state: MeterState) -> None:
         try:
-            await self._drop(state)
+            await self._sessions.drop(state)
         finally:
             self._free(state)
-
-    async def _drop(self, state: MeterState) -> None:
-        session, state.session = state.session, None
-        if session is None:
-            return
-        self.stats.open_sessions -= 1
-        try:
-            await session.close()
-        finally:
-            if session.unsolicited:
-                await self._work(state, session).pushes()
-
-
-def _reader(state: MeterState) -> MeterReader:
-    assert state.reader is not None  # noqa: S101  # a session is opened by it
-    return state.reader
 
 
 def _current(state: MeterState, job: Job) -> bool:
@@ -647,19 +530,6 @@ def _current(state: MeterState, job: Job) -> bool:
     if isinstance(job, BackfillJob):
         return state.backfills.get(job.profile.obis) is job
     return not job.done.done()
-
-
-def _networks(meters: Iterable[Meter]) -> dict[str, Network]:
-    """Return the network of each meter that has one: its own, or the line or address that it shares with others."""
-    sharing = Counter(meter.address.location for meter in meters if not meter.address.scheme.is_call_in)
-    found: dict[str, Network] = {}
-    for meter in meters:
-        if meter.network is not None:
-            found[meter.id] = meter.network
-        elif sharing[meter.address.location] > 1:
-            at_once = 1 if meter.address.line is not None else meter.link.cell_concurrency or 1
-            found[meter.id] = Network(f"at {meter.address.location}", at_once)
-    return found
 
 
 def _way(meter: Meter) -> tuple[object, ...]:

@@ -27,6 +27,7 @@ class SessionWork:
         meter: Meter,
         reader: MeterReader,
         session: MeterSession,
+        *,
         store: Store,
         stats: PollStats,
         log: structlog.typing.FilteringBoundLogger,
@@ -80,10 +81,6 @@ class SessionWork:
             if preempted():
                 return False
         return True
-
-    async def pushes(self) -> None:
-        """Keep what the meter pushed meanwhile."""
-        await self._put(self._reader.pushes(self._session))
 
     async def _put(self, records: Sequence[RawRecord]) -> None:
         if records:
