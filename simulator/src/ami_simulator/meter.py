@@ -72,7 +72,7 @@ MEASURED: Final = tuple(
     )
 )
 """The registers, in the order of `Household.values`."""
-_PLACE: Final = {measured.obis: place for place, measured in enumerate(MEASURED)}
+PLACE: Final = {measured.obis: place for place, measured in enumerate(MEASURED)}
 _COLUMNS: Final = (CLOCK_TIME, CaptureObject(1, PROFILE_STATUS), CaptureObject(3, IMPORT), CaptureObject(3, EXPORT))
 _PUSHED: Final = (CLOCK_TIME, *(CaptureObject(3, measured.obis) for measured in MEASURED))
 
@@ -165,7 +165,7 @@ class VirtualMeter:
 
     def make(self, name: bytes) -> CosemObject:
         """Make one of the meter's objects; raises KeyError where it has none of that name."""
-        measured = _PLACE.get(name)
+        measured = PLACE.get(name)
         if measured is not None:
             obis, _, scaler, unit = MEASURED[measured]
             return Register(obis, partial(self._measure, measured), scaler, unit)
@@ -234,7 +234,7 @@ _MADE: Final[Mapping[bytes, Callable[[VirtualMeter], CosemObject]]] = {
 """What a meter has beside its registers."""
 _NAMES: Final = (
     *(name for name in _MADE if name not in (LOAD_PROFILE, SECURITY_SETUP, PUSH_SETUP)),
-    *_PLACE,
+    *PLACE,
     LOAD_PROFILE,
     SECURITY_SETUP,
     PUSH_SETUP,

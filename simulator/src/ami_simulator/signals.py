@@ -79,14 +79,16 @@ def moment(kind: int, second: int) -> Moment:
     """Compute what the meters of a kind share."""
     feeding, reacting = (kind + KINDS // 3) % KINDS, (kind + 2 * KINDS // 3) % KINDS
     ripples = _PHASES[kind][len(PERIODS_S) :]
-    voltages = (_NOMINAL_VOLTAGE + round(40 * _ripple(second, phase, 1800)) for phase in ripples[:3])
+    first, second_phase, third = (_NOMINAL_VOLTAGE + round(40 * _ripple(second, phase, 1800)) for phase in ripples[:3])
     return Moment(
         integral(kind, second),
         integral(feeding, second),
         integral(reacting, second),
         power(kind, second),
         power(feeding, second),
-        *voltages,
+        first,
+        second_phase,
+        third,
         _NOMINAL_FREQUENCY + round(4 * _ripple(second, ripples[3], 300)),
     )
 
