@@ -12,7 +12,11 @@
         ├── ConnectionClosed   the meter closed while an answer was awaited
         ├── NoAnswer           silence until the timeout
         ├── AssociationRejected
-        └── ExchangeFailed     the meter answered what the standard does not allow here, or refused the object
+        ├── ExchangeFailed     the meter answered what the standard does not allow here, or refused the object
+        ├── TlsFailed          no TLS 1.3 came about: a certificate, a version
+        ├── SerialPortFailed   a serial port is missing, in use, not ours to use, or was lost
+        ├── OpeningFailed      the sign-on of IEC 62056-21 mode E led nowhere
+        └── NotCalled          the meter connects to us, and has not
 
 The wording of a session error is stable, so that technicians and log filters can rely on it.
 """
@@ -78,3 +82,27 @@ class AssociationRejected(SessionError):
 
 class ExchangeFailed(SessionError):
     """The meter answered, but not with what was asked."""
+
+
+class TlsFailed(SessionError):
+    """No TLS 1.3 connection came about, or it broke."""
+
+    code = "TLS_FAILED"
+
+
+class SerialPortFailed(SessionError):
+    """A serial port is missing, in use, not ours to use, or was lost."""
+
+    code = "SERIAL_PORT_FAILED"
+
+
+class OpeningFailed(SessionError):
+    """The sign-on of IEC 62056-21 mode E led nowhere."""
+
+    code = "MODE_E_FAILED"
+
+
+class NotCalled(SessionError):
+    """The meter connects to us, and has no connection now."""
+
+    code = "NOT_CALLED"

@@ -36,6 +36,8 @@ class LinkProfile:
     """Blocks of a general block transfer taken without confirming, 1 to 63."""
     keep_open_s: float = 0.0
     """How long an association is kept for the next request; 0 releases it at once."""
+    cell_concurrency: int | None = None
+    """How many meters of one cell, concentrator or line should be read at a time; None: no bottleneck is typical."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +105,10 @@ class Meter:
     network: Network | None = None
     schedules: tuple[Schedule, ...] = ()
     clock: ClockPolicy = ClockPolicy()
+    tls: Tls | None = None
+    """Of an address with tls; None: the system's authorities, and no certificate of ours."""
+    logical_device_name: str | None = None
+    """What object 0.0.42.0.0.255 says, where that identifies a meter that calls in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +119,8 @@ class Tls:
     private_key: Path | None = None
     trust: Path | None = None
     """Certificates of those who may answer or connect."""
+    server_name: str | None = None
+    """The name that who answers must have in its certificate; None: the host of its address."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,6 +74,8 @@ class MeterReader:
             settings,
             counter=await self._outbound_counter(),
             timeout_s=access.timeout_s,
+            connect_timeout_s=access.link.connect_timeout_s,
+            tls=access.tls,
         )
         try:
             await session.open()
@@ -158,7 +160,13 @@ class MeterReader:
     async def _counter_of_the_meter(self) -> int | None:
         """Read the counter the meter has last seen, as the public client; None where it does not show it."""
         access = self.access
-        session = MeterSession(access.endpoint, access.public_settings(), timeout_s=access.timeout_s)
+        session = MeterSession(
+            access.endpoint,
+            access.public_settings(),
+            timeout_s=access.timeout_s,
+            connect_timeout_s=access.link.connect_timeout_s,
+            tls=access.tls,
+        )
         try:
             async with session:
                 for obis in _COUNTERS:

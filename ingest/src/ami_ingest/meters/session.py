@@ -27,13 +27,15 @@ from ami_dlms.errors import AssociationRefused, DlmsError, UsageError
 from ami_dlms.framing import Framing
 from ami_dlms.security import CounterProvider
 from ami_ingest.config.endpoint import Endpoint
+from ami_ingest.config.model import Tls
 from ami_ingest.errors import AssociationRejected, ExchangeFailed, SessionError
 from ami_ingest.record import MAX_VALUE
-from ami_ingest.transport.link import Link, timeout_error
+from ami_ingest.transport import Link, open_link
+from ami_ingest.transport.link import timeout_error
 
 _RELEASE_S: Final = 2.0
 _TRIES: Final = 3
-"""How often HDLC sends a frame within the timeout; the wrapper, on a reliable transport, once."""
+"""How often a frame is sent within the timeout, over HDLC and over UDP; the wrapper on a reliable transport, once."""
 _E = TypeVar("_E", Associated, Answer, Released)
 
 
@@ -50,11 +52,15 @@ class MeterSession:
         *,
         counter: CounterProvider | None = None,
         timeout_s: float = 10.0,
+        connect_timeout_s: float | None = None,
+        tls: Tls | None = None,
     ) -> None:
         self._endpoint = endpoint
+        self._tls = tls
         self._client = Client(settings, counter)
         self._timeout_s = timeout_s
-        self._repeats = settings.framing is Framing.HDLC
+        self._connect_timeout_s = timeout_s if connect_timeout_s is None else connect_timeout_s
+        self._repeats = settings.framing is Framing.HDLC or settings.datagrams
         self._link: Link | None = None
         self._associated: Associated | None = None
         self._usable = False
@@ -71,7 +77,7 @@ class MeterSession:
 
         Raises ConnectionFailed, ConnectionClosed, NoAnswer, AssociationRejected or ExchangeFailed.
         """
-        self._link = await Link.open(self._endpoint, self._timeout_s)
+        self._link = await open_link(self._endpoint, connect_timeout_s=self._connect_timeout_s, tls=self._tls)
         try:
             self._associated = await self._exchange(_encode(self._client.associate), Associated)
         except BaseException:
