@@ -16,6 +16,9 @@
         ├── CrcError           frames came, but with wrong check sequences
         ├── AssociationRejected
         ├── ExchangeFailed     the meter answered what the standard does not allow here, or refused the object
+        ├── TlsFailed          no TLS 1.3 came about: a certificate, a version
+        ├── SerialPortFailed   a serial port is missing, in use, not ours to use, or was lost
+        ├── OpeningFailed      the sign-on of IEC 62056-21 mode E led nowhere
         └── NotCalled          the meter connects to us, and has not
 
 The wording and the `code` of a session error are stable, so that technicians and log filters can rely on them.
@@ -132,6 +135,24 @@ class ExchangeFailed(SessionError):
 
     code = "EXCHANGE_FAILED"
     again = False
+
+
+class TlsFailed(SessionError):
+    """No TLS 1.3 connection came about, or it broke."""
+
+    code = "TLS_FAILED"
+
+
+class SerialPortFailed(SessionError):
+    """A serial port is missing, in use, not ours to use, or was lost."""
+
+    code = "SERIAL_PORT_FAILED"
+
+
+class OpeningFailed(SessionError):
+    """The sign-on of IEC 62056-21 mode E led nowhere."""
+
+    code = "MODE_E_FAILED"
 
 
 class NotCalled(SessionError):

@@ -46,7 +46,7 @@ async def start():
     """Start a virtual meter; return it and the access to it."""
     servers = []
 
-    async def start(authentication="none", scheme="tcp", *, now=lambda: NOW, serial=7, **access):
+    async def start(authentication="none", scheme="tcp", *, now=lambda: NOW, serial=7, timeout_s=20.0, **access):
         meter = VirtualMeter(serial, now=now)
         settings = ServerSettings(
             framing=SCHEMES[scheme],
@@ -62,10 +62,9 @@ async def start():
             "authentication": Authentication(authentication),
             "client_address": 16 if authentication == "none" else 1,
             "credentials": CREDENTIALS,
-            "timeout_s": 20.0,
             **access,
         }
-        return meter, MeterAccess(Endpoint.parse(f"{scheme}://{host}:{port}"), **access)
+        return meter, MeterAccess(Endpoint.parse(f"{scheme}://{host}:{port}"), **access).within(timeout_s)
 
     yield start
     for server in servers:

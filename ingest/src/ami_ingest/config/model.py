@@ -105,6 +105,10 @@ class Meter:
     network: Network | None = None
     schedules: tuple[Schedule, ...] = ()
     clock: ClockPolicy = ClockPolicy()
+    tls: Tls | None = None
+    """Of an address with tls; None: the system's authorities, and no certificate of ours."""
+    logical_device_name: str | None = None
+    """What object 0.0.42.0.0.255 says, where that identifies a meter that calls in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +119,8 @@ class Tls:
     private_key: Path | None = None
     trust: Path | None = None
     """Certificates of those who may answer or connect."""
+    server_name: str | None = None
+    """The name that who answers must have in its certificate; None: the host of its address."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,7 +73,6 @@ class MeterReader:
 
     __slots__ = (
         "_agent",
-        "_connect_timeout_s",
         "_counter",
         "_counters",
         "_known_since",
@@ -94,7 +93,6 @@ class MeterReader:
         agent: str,
         log: structlog.typing.FilteringBoundLogger,
         line: Line | None = None,
-        connect_timeout_s: float | None = None,
         lasting: bool = False,
     ) -> None:
         """`line` counts the frames of all meters on it.
@@ -107,7 +105,6 @@ class MeterReader:
         self._counters = counters
         self._agent = agent
         self._log = log
-        self._connect_timeout_s = access.timeout_s if connect_timeout_s is None else connect_timeout_s
         self._lasting = lasting
         self._objects = MeterObjects()
         self._known_since = time.monotonic()
@@ -128,7 +125,8 @@ class MeterReader:
             settings,
             counter=counter,
             timeout_s=access.timeout_s,
-            connect_timeout_s=self._connect_timeout_s,
+            connect_timeout_s=access.link.connect_timeout_s,
+            tls=access.tls,
             link=link,
             line=self.line,
         )
@@ -243,7 +241,8 @@ class MeterReader:
             access.endpoint,
             access.public_settings(),
             timeout_s=access.timeout_s,
-            connect_timeout_s=self._connect_timeout_s,
+            connect_timeout_s=access.link.connect_timeout_s,
+            tls=access.tls,
             link=link,
             line=self.line,
         )

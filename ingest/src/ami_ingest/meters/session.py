@@ -28,15 +28,16 @@ from ami_dlms.framing import Framing
 from ami_dlms.framing.counts import LineCounts
 from ami_dlms.security import CounterProvider
 from ami_ingest.config.endpoint import Endpoint
-from ami_ingest.errors import ConnectionClosed, ConnectionFailed, ExchangeFailed, SessionError
+from ami_ingest.config.model import Tls
+from ami_ingest.errors import ConnectionClosed, ConnectionFailed, ExchangeFailed, NoAnswer, SessionError
 from ami_ingest.meters import failure
 from ami_ingest.meters.line import Line
 from ami_ingest.record import MAX_VALUE
-from ami_ingest.transport.link import Link
+from ami_ingest.transport import Link, open_link
 
 _RELEASE_S: Final = 2.0
 _TRIES: Final = 3
-"""How often HDLC sends a frame within the timeout; the wrapper, on a reliable transport, once."""
+"""How often a frame is sent within the timeout, over HDLC and over UDP; the wrapper on a reliable transport, once."""
 _NOTHING: Final = LineCounts()
 _E = TypeVar("_E", Associated, Answer, Released)
 Phase = Literal["connect", "associate", "read"]
@@ -59,6 +60,7 @@ class MeterSession:
         "_link",
         "_repeats",
         "_timeout_s",
+        "_tls",
         "_usable",
         "associate_s",
         "connect_s",
@@ -74,14 +76,16 @@ class MeterSession:
         counter: CounterProvider | None = None,
         timeout_s: float = 10.0,
         connect_timeout_s: float | None = None,
+        tls: Tls | None = None,
         link: Link | None = None,
         line: Line | None = None,
     ) -> None:
         self._endpoint = endpoint
+        self._tls = tls
         self._client = Client(settings, counter)
         self._timeout_s = timeout_s
         self._connect_timeout_s = timeout_s if connect_timeout_s is None else connect_timeout_s
-        self._repeats = settings.framing is Framing.HDLC
+        self._repeats = settings.framing is Framing.HDLC or settings.datagrams
         self._link = link
         self._line = Line(endpoint.location) if line is None else line
         self._counts = _NOTHING
@@ -110,7 +114,12 @@ class MeterSession:
         """Connect and associate. Raises SessionError."""
         began = time.monotonic()
         if self._link is None:
-            self._link = await Link.open(self._endpoint, self._connect_timeout_s)
+            try:
+                self._link = await open_link(self._endpoint, connect_timeout_s=self._connect_timeout_s, tls=self._tls)
+            except NoAnswer as error:
+                error.cause = "no connection came about: nothing comes back from there"
+                error.remedy = "check the address, the meter's network, and firewalls that drop without a word"
+                raise
         self.phase = "associate"
         connected = time.monotonic()
         self.connect_s = connected - began

@@ -106,7 +106,6 @@ class Sessions:
             agent=self._agent,
             log=self._log,
             line=line,
-            connect_timeout_s=meter.link.connect_timeout_s,
             lasting=True,
         )
 

@@ -106,7 +106,10 @@ MISTAKES = [
     (SMALL + "poll: {concurency: 3}\n", "poll.concurency: unknown key; did you mean 'concurrency'?"),
     (SMALL + "meters: [{id: m1}]\n", "meters[0].address: this key is missing; add it"),
     (SMALL + 'meters: [{id: m1, address: "foo"}]\n', "meters[0].address: 'foo' is no endpoint; write tcp://HOST:PORT"),
-    (SMALL + 'meters: [{id: m1, address: "serial:///dev/ttyUSB0"}]\n', "serial:// is not supported by this version"),
+    (
+        SMALL + 'meters: [{id: m1, address: "serial://dev/ttyUSB0"}]\n',
+        "names no serial port; write serial:///dev/ttyUSB0",
+    ),
     (SMALL + 'meters: [{id: m1, address: "tcp://h:99999"}]\n', "has no valid host and port"),
     (SMALL + 'meters: [{id: m1, adress: "tcp://h:1"}]\n', "meters[0].address: this key is missing; add it"),
     (METER % ", clientaddress: 16", "meters[0].clientaddress: unknown key; did you mean 'client_address'?"),
