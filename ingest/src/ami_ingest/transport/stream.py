@@ -126,7 +126,9 @@ async def connect(
         if isinstance(error, OSError) and error.errno:  # since 3.11 the system's and ours are one class
             raise connection_failed(error) from None
         raise timeout_error(timeout_s) from None
-    except (OSError, ssl.CertificateError) as error:
+    except OSError as error:
+        if context is not None and not error.errno:
+            raise tls_failed(error) from None  # asyncio's words for a handshake that was cut off or took too long
         raise _lost(error) from None
 
 
@@ -158,10 +160,8 @@ async def resolve(host: str, port: int) -> list[str]:
 
 
 def _lost(error: Exception | None) -> SessionError:
-    if isinstance(error, (ssl.SSLError, ssl.CertificateError)):
+    if isinstance(error, ssl.SSLError):
         return tls_failed(error)
-    if isinstance(error, ConnectionAbortedError) and not error.errno:
-        return tls_failed(error)  # asyncio's own words for a handshake that took too long or was cut off
     if isinstance(error, OSError):
         return connection_failed(error)
     return connection_closed()
