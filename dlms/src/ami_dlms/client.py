@@ -51,6 +51,7 @@ from ami_dlms.association.variables import VariableExchange
 from ami_dlms.axdr import Data
 from ami_dlms.errors import ApduMalformed, AssociationRefused, AuthenticationFailed, DlmsError, LinkError, UsageError
 from ami_dlms.framing import Framing
+from ami_dlms.framing.counts import LineCounts
 from ami_dlms.link import Connected, Delivered, Disconnected, LinkEvent, LinkFailed, Transmit
 from ami_dlms.security import CounterProvider
 
@@ -110,6 +111,11 @@ class Client:
     def state(self) -> ClientState:
         """Where the association stands."""
         return self._state
+
+    @property
+    def counts(self) -> LineCounts:
+        """What came on the line since `associate`: it tells silence, noise, damage and half a frame apart."""
+        return self._carrier.counts
 
     def associate(self) -> bytes:
         """Return the first octets to send; `receive` then leads to `Associated` or `Refused`."""

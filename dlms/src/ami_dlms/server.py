@@ -29,16 +29,26 @@ class Server:
     ) -> None:
         self._settings, self._device, self._random = settings, device, random
         self._responders: dict[int, Responder] = {}
-        self._assembler = Assembler(Framing.WRAPPER, join_blocks=False)
-        self._link = HdlcLinkServer(settings.server_sap, settings.server_physical, offer=settings.link)
+        self._carrier: Assembler | HdlcLinkServer
+        if settings.framing is Framing.HDLC:
+            self._carrier = HdlcLinkServer(settings.server_sap, settings.server_physical, offer=settings.link)
+        else:
+            self._carrier = Assembler(Framing.WRAPPER, join_blocks=False)
+
+    @property
+    def associated(self) -> int:
+        """How many clients are associated now."""
+        return sum(responder.associated for responder in self._responders.values())
 
     def receive(self, data: bytes) -> bytes:
         """Take octets of a client; return what to send, which may be nothing yet. Never raises on them."""
-        return self._receive_hdlc(data) if self._settings.framing is Framing.HDLC else self._receive_wrapper(data)
+        if isinstance(self._carrier, HdlcLinkServer):
+            return self._receive_hdlc(self._carrier, data)
+        return self._receive_wrapper(self._carrier, data)
 
-    def _receive_wrapper(self, data: bytes) -> bytes:
+    def _receive_wrapper(self, assembler: Assembler, data: bytes) -> bytes:
         out = bytearray()
-        for message in self._assembler.receive(data):
+        for message in assembler.receive(data):
             client, server = message.source, message.destination
             if client is None or server != self._settings.server_sap:
                 continue  # nobody lives at that address
@@ -46,23 +56,23 @@ class Server:
                 for answer in self._responder(client).answer(octets):
                     out += wrapper.encode(answer, server, client)
         if self._settings.datagrams:
-            self._assembler.flush()  # the rest of a damaged datagram is no start of the next
+            assembler.flush()  # the rest of a damaged datagram is no start of the next
         return bytes(out)
 
-    def _receive_hdlc(self, data: bytes) -> bytes:
+    def _receive_hdlc(self, link: HdlcLinkServer, data: bytes) -> bytes:
         out = bytearray()
-        for event in self._link.receive(data):
+        for event in link.receive(data):
             if isinstance(event, Transmit):
                 out += event.data
-            elif isinstance(event, Delivered) and self._link.connected:
-                out += self._answer_on_link(event.apdu)
+            elif isinstance(event, Delivered) and link.connected:
+                out += self._answer_on_link(link, event.apdu)
             elif isinstance(event, (Connected, Disconnected)):
                 self._responders.clear()
         return bytes(out)
 
-    def _answer_on_link(self, octets: bytes) -> bytes:
-        answers = self._responder(self._link.client).answer(octets)
-        return b"".join(map(self._link.send, answers)) or self._link.acknowledge()
+    def _answer_on_link(self, link: HdlcLinkServer, octets: bytes) -> bytes:
+        answers = self._responder(link.client).answer(octets)
+        return b"".join(map(link.send, answers)) or link.acknowledge()
 
     def _responder(self, client: int) -> Responder:
         responder = self._responders.get(client)

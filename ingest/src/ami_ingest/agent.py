@@ -12,14 +12,17 @@ from collections.abc import Iterator
 import structlog
 
 from ami_ingest.config.model import AgentConfig, Meter
+from ami_ingest.descriptors import raise_limit
 from ami_ingest.logs import logger
 from ami_ingest.meters.counters import CounterStore
 from ami_ingest.push.listener import Listener
-from ami_ingest.schedule.poller import Poller
+from ami_ingest.schedule.scheduler import Scheduler
 from ami_ingest.spool.publisher import MakeProducer, Publisher, producer_for
 from ami_ingest.spool.spool import Spool
 
 _STOP_POLL_S = 0.2
+_FILES_OF_OURS = 200
+"""Files and sockets that are neither meters' nor pushes': the spool, Kafka's brokers, logs, connections being made."""
 
 
 def run(config: AgentConfig, stop: threading.Event | None = None) -> None:
@@ -73,13 +76,15 @@ async def serve(
         max_connections_per_peer=config.push.max_connections_per_peer,
         senders=_senders(config.meters),
     )
-    poller = Poller(
-        [meter for meter in config.meters if meter.schedules],
+    files = raise_limit()
+    scheduler = Scheduler(
+        config.meters,
         spool,
         CounterStore(config.state_dir / "counters"),
         agent=config.agent,
-        concurrency=config.poll.concurrency,
+        poll=config.poll,
         log=log,
+        most_open=max(1, files - config.push.max_connections - _FILES_OF_OURS),
     )
     publisher = Publisher(
         spool,
@@ -91,8 +96,14 @@ async def serve(
     try:
         await listener.start()
         publisher.start()
-        polling = asyncio.create_task(poller.run())
-        log.info("collecting", meters=len(config.meters), kafka=config.kafka.bootstrap, spooled=spool.depth[0])
+        polling = asyncio.create_task(scheduler.run())
+        log.info(
+            "collecting",
+            meters=len(config.meters),
+            kafka=config.kafka.bootstrap,
+            spooled=spool.depth[0],
+            open_files=files,
+        )
         if started is not None:
             started.set_result(listener)
         try:
@@ -110,7 +121,7 @@ async def serve(
 
 
 async def _first(stop: asyncio.Event, polling: asyncio.Task[None]) -> None:
-    """Wait for the stop. Polling ends by itself only where no meter is configured, or by a defect, which is raised."""
+    """Wait for the stop. Polling ends by itself only by a defect, which is raised."""
     stopping = asyncio.create_task(stop.wait())
     try:
         done, _ = await asyncio.wait({stopping, polling}, return_when=asyncio.FIRST_COMPLETED)

@@ -6,11 +6,16 @@ from typing import Protocol
 
 from ami_dlms.association.settings import ClientSettings
 from ami_dlms.framing import Assembler, Framing, wrapper
+from ami_dlms.framing.counts import LineCounts
 from ami_dlms.link import Connected, Delivered, Disconnected, HdlcLinkClient, LinkEvent, LinkParameters, Transmit
 
 
 class Carrier(Protocol):
     """Carries a client's APDUs; everything that happens is a link event."""
+
+    @property
+    def counts(self) -> LineCounts:
+        """What was received on the line so far."""
 
     def connect(self) -> list[LinkEvent]:
         """Bring the link up."""
@@ -37,6 +42,14 @@ class WrapperCarrier:
         self._datagrams = datagrams
         self._assembler = Assembler(Framing.WRAPPER, join_blocks=False)
         self._before = b""
+        self._frames = self._noise = 0
+
+    @property
+    def counts(self) -> LineCounts:
+        """What was received so far."""
+        have, need = self._assembler.begun
+        noise = self._noise + self._assembler.pending - have
+        return LineCounts(self._frames, 0, have, need, noise)
 
     def connect(self) -> list[LinkEvent]:
         """Report the link as up: there is none."""
@@ -50,15 +63,18 @@ class WrapperCarrier:
         """Unwrap."""
         events: list[LinkEvent] = []
         for message in self._assembler.receive(data):
+            self._noise += message.noise
             if not message.apdus:
                 self._before += message.raw
                 continue
+            self._frames += 1
             raw, self._before = self._before + message.raw, b""
             for apdu in message.apdus:
                 events.append(Delivered(apdu, raw))
                 raw = b""
         if self._datagrams and (rest := self._assembler.flush()):
             self._before += rest.raw
+            self._noise += rest.noise
         return events
 
     def timeout(self) -> list[LinkEvent]:
@@ -77,6 +93,11 @@ class HdlcCarrier:
         self, client: int, server: int, server_physical: int | None, propose: LinkParameters | None = None
     ) -> None:
         self._link = HdlcLinkClient(client, server, server_physical, propose=propose)
+
+    @property
+    def counts(self) -> LineCounts:
+        """What was received so far."""
+        return self._link.counts
 
     def connect(self) -> list[LinkEvent]:
         """Send an SNRM."""

@@ -9,6 +9,7 @@ from ami_dlms.apdu import ExceptionResponse, GeneralBlockTransfer
 from ami_dlms.association.block_transfer import BlockTransfer
 from ami_dlms.association.long_requests import MAX_REQUEST
 from ami_dlms.association.serving import ServerAssociation
+from ami_dlms.association.states import ServerState
 from ami_dlms.errors import DlmsError, LimitExceeded, UsageError
 
 ASSOCIATION_REQUEST = 0x60
@@ -28,6 +29,11 @@ class Responder:
         self._transfer: BlockTransfer | None = None
         self._begun: deque[bytes] = deque(maxlen=REMEMBERED)
         self._before: dict[int, bytes] = {}
+
+    @property
+    def associated(self) -> bool:
+        """Whether the client is associated."""
+        return self._association.state is ServerState.ASSOCIATED
 
     def answer(self, octets: bytes) -> list[bytes]:
         """Return the APDUs to send."""

@@ -20,7 +20,7 @@ _WORDS: Final = {
 def timeout_error(seconds: float) -> NoAnswer:
     """Return the error of a wait that ended without an answer."""
     return NoAnswer(
-        f"Timeout (no answer within {seconds:g} s)",
+        f"Timer T1 Timeout (no answer within {seconds:g} s)",
         "check client and server address, the authentication and the link; a meter often refuses by silence",
     )
 
