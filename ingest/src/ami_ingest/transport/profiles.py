@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Final
 
 from ami_ingest.config.endpoint import Endpoint
-from ami_ingest.config.model import LinkProfile, Network
+from ami_ingest.config.model import LinkProfile
 
 _ONE_PACKET: Final = 1200
 """Octets of an APDU that fills one IPv6 packet of a 6LoWPAN mesh and no second one.
@@ -82,8 +82,3 @@ BUILT_IN: Final = MappingProxyType({profile.name: profile for profile in _PROFIL
 def default_profile(endpoint: Endpoint) -> LinkProfile:
     """Return the profile of an address that names none: `serial` on a serial line, else `ethernet`."""
     return BUILT_IN["serial" if endpoint.line is not None else "ethernet"]
-
-
-def implied_network(endpoint: Endpoint) -> Network | None:
-    """Return the network that an address is in whatever the configuration says: a serial line takes one at a time."""
-    return None if endpoint.line is None else Network(endpoint.line.device, concurrency=1)

@@ -8,10 +8,10 @@ from ami_dlms.link import LinkParameters
 from ami_dlms.security import Protection
 from ami_ingest.config.credentials import Credentials
 from ami_ingest.config.endpoint import Endpoint
-from ami_ingest.config.model import LinkProfile, Meter, Network
+from ami_ingest.config.model import LinkProfile, Meter
 from ami_ingest.meters.access import MeterAccess
 from ami_ingest.record import Transport
-from ami_ingest.transport.profiles import BUILT_IN, default_profile, implied_network
+from ami_ingest.transport.profiles import BUILT_IN, default_profile
 
 pytestmark = pytest.mark.unit
 
@@ -35,12 +35,9 @@ def test_a_profile_makes_settings_that_work(name):
     assert profile.cell_concurrency is None or profile.cell_concurrency >= 1
 
 
-def test_a_serial_line_has_its_own_profile_and_takes_one_meter_at_a_time():
-    line = Endpoint.parse("serial:///dev/ttyUSB0?baud=19200")
-    assert default_profile(line) is BUILT_IN["serial"]
-    assert implied_network(line) == Network("/dev/ttyUSB0", concurrency=1)
+def test_a_serial_line_has_its_own_profile():
+    assert default_profile(Endpoint.parse("serial:///dev/ttyUSB0?baud=19200")) is BUILT_IN["serial"]
     assert default_profile(Endpoint.parse("udp://h")) is BUILT_IN["ethernet"]
-    assert implied_network(Endpoint.parse("hdlc+tcp://h")) is None
 
 
 def test_frames_and_windows_are_proposed_where_the_profile_has_some():
