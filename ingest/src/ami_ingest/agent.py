@@ -19,6 +19,7 @@ from ami_ingest.push.listener import Listener
 from ami_ingest.schedule.scheduler import Scheduler
 from ami_ingest.spool.publisher import MakeProducer, Publisher, producer_for
 from ami_ingest.spool.spool import Spool
+from ami_ingest.transport.call_in import CallIn
 
 _STOP_POLL_S = 0.2
 _FILES_OF_OURS = 200
@@ -86,6 +87,9 @@ async def serve(
         log=log,
         most_open=max(1, files - config.push.max_connections - _FILES_OF_OURS),
     )
+    call_in = CallIn(
+        config.listen, config.meters, spool, scheduler.adopt, agent=config.agent, log=log, push=config.push
+    )
     publisher = Publisher(
         spool,
         make_producer or producer_for(config.kafka.bootstrap),
@@ -95,6 +99,7 @@ async def serve(
     spool.open()
     try:
         await listener.start()
+        await call_in.start()
         publisher.start()
         polling = asyncio.create_task(scheduler.run())
         log.info(
@@ -113,6 +118,7 @@ async def serve(
             polling.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await polling
+            await call_in.stop()
             await listener.stop()
             await asyncio.to_thread(publisher.stop)
     finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 
 class Inbox:
@@ -11,7 +12,7 @@ class Inbox:
     One taker at a time. An empty one is small: ten thousand idle links have one each.
     """
 
-    __slots__ = ("_chunks", "_error", "_waiter", "size")
+    __slots__ = ("_chunks", "_error", "_waiter", "since", "size")
 
     def __init__(self) -> None:
         self._chunks: list[bytes] = []
@@ -19,6 +20,8 @@ class Inbox:
         self._waiter: asyncio.Future[bool] | None = None
         self.size = 0
         """Octets held."""
+        self.since = 0.0
+        """When the first of them came (monotonic seconds)."""
 
     @property
     def error(self) -> Exception | None:
@@ -27,6 +30,8 @@ class Inbox:
 
     def put(self, chunk: bytes) -> None:
         """Take octets, or one datagram."""
+        if not self._chunks:
+            self.since = time.monotonic()
         self._chunks.append(chunk)
         self.size += len(chunk)
         self._wake()
@@ -63,6 +68,15 @@ class Inbox:
             return chunk
         assert self._error is not None  # noqa: S101  # woken by one or the other
         raise self._error
+
+    def take_all(self) -> bytes:
+        """Return everything there is, without waiting; nothing where somebody waits for it."""
+        if self._waiter is not None:
+            return b""
+        octets = b"".join(self._chunks)
+        self._chunks.clear()
+        self.size = 0
+        return octets
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():

@@ -310,7 +310,9 @@ def _settle(ready: asyncio.Future[bool]) -> None:
 def _number(error: BaseException) -> int:
     if isinstance(error, termios.error):
         return int(error.args[0]) if error.args else 0
-    return getattr(error, "errno", None) or 0
+    number = getattr(error, "errno", None)
+    # pyserial tells of a port that it cannot set up in words, with the system's error behind them.
+    return number or (_number(error.__context__) if error.__context__ is not None else 0)
 
 
 def port_failed(error: BaseException) -> SerialPortFailed:

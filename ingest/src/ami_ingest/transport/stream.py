@@ -24,7 +24,7 @@ _CLOSE_S: Final = 1.0
 class StreamLink(asyncio.Protocol):
     """An open TCP or TLS connection."""
 
-    __slots__ = ("_closed", "_drained", "_held", "_inbox", "_transport")
+    __slots__ = ("_closed", "_drained", "_held", "_inbox", "_transport", "peer")
 
     def __init__(self) -> None:
         self._inbox = Inbox()
@@ -32,6 +32,8 @@ class StreamLink(asyncio.Protocol):
         self._held = False
         self._drained: asyncio.Future[bool] | None = None
         self._closed: asyncio.Future[bool] | None = None
+        self.peer = ("unknown", 0)
+        """Address and port of the other end."""
 
     async def send(self, data: bytes, timeout_s: float) -> None:
         """Send octets; see `Link`."""
@@ -47,10 +49,7 @@ class StreamLink(asyncio.Protocol):
     async def receive(self, timeout_s: float) -> bytes:
         """Return the next octets; see `Link`."""
         data = await self._inbox.take(timeout_s)
-        if self._held and self._inbox.size <= _HOLD // 2:
-            self._held = False
-            if self._transport is not None and not self._transport.is_closing():
-                self._transport.resume_reading()
+        self._read_on()
         return data
 
     async def close(self) -> None:
@@ -67,17 +66,33 @@ class StreamLink(asyncio.Protocol):
         """Return octets that were received already: they come first again."""
         self._inbox.put_back(data)
 
-    @property
-    def peer(self) -> tuple[str, int]:
-        """Address of the other end."""
-        name = None if self._transport is None else self._transport.get_extra_info("peername")
-        return (str(name[0]), int(name[1])) if name else ("unknown", 0)
+    def unread(self, before: float) -> bytes:
+        """Return what came before a time (monotonic seconds) and nobody has taken or waits for."""
+        if not self._inbox.size or self._inbox.since >= before:
+            return b""
+        octets = self._inbox.take_all()
+        self._read_on()
+        return octets
+
+    def _read_on(self) -> None:
+        if self._held and self._inbox.size <= _HOLD // 2:
+            self._held = False
+            if self._transport is not None and not self._transport.is_closing():
+                self._transport.resume_reading()
+
+    def abort(self) -> None:
+        """Close at once; nothing more is sent."""
+        if self._transport is not None:
+            self._transport.abort()
 
     # What the event loop calls
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the transport; a peer that vanishes without a word is noticed by the system after a while."""
         self._transport = cast("asyncio.Transport", transport)
+        name = transport.get_extra_info("peername")
+        if name:
+            self.peer = (str(name[0]), int(name[1]))
         sock = transport.get_extra_info("socket")
         if sock is not None:
             with contextlib.suppress(OSError):
@@ -126,7 +141,9 @@ async def connect(
         if isinstance(error, OSError) and error.errno:  # since 3.11 the system's and ours are one class
             raise connection_failed(error) from None
         raise timeout_error(timeout_s) from None
-    except (OSError, ssl.CertificateError) as error:
+    except OSError as error:
+        if context is not None and not error.errno:
+            raise tls_failed(error) from None  # asyncio's words for a handshake that was cut off or took too long
         raise _lost(error) from None
 
 
@@ -158,10 +175,8 @@ async def resolve(host: str, port: int) -> list[str]:
 
 
 def _lost(error: Exception | None) -> SessionError:
-    if isinstance(error, (ssl.SSLError, ssl.CertificateError)):
+    if isinstance(error, ssl.SSLError):
         return tls_failed(error)
-    if isinstance(error, ConnectionAbortedError) and not error.errno:
-        return tls_failed(error)  # asyncio's own words for a handshake that took too long or was cut off
     if isinstance(error, OSError):
         return connection_failed(error)
     return connection_closed()

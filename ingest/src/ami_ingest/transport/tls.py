@@ -132,4 +132,4 @@ def tls_failed(error: Exception) -> TlsFailed:
 def _reason(error: Exception) -> str:
     if isinstance(error, ssl.SSLError) and error.reason:
         return str(error.reason)
-    return str(error) or type(error).__name__
+    return str(error) or "the other side hung up"
