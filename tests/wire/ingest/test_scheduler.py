@@ -391,9 +391,7 @@ async def test_what_is_asked_closes_the_breaker(serve, behave, started, log):
             await asyncio.gather(pump(reader, there[1]), pump(there[0], writer))
 
     often = Schedule("often", 0.2, read=(ENERGY,))
-    scheduler = started(
-        [known(await behave(hangs_up_until_told), schedules=(often,), link=replace(LINK, retries=0))]
-    )
+    scheduler = started([known(await behave(hangs_up_until_told), schedules=(often,), link=replace(LINK, retries=0))])
     await until(lambda: scheduler.stats.breakers_open == 1)
     answers.append(1)
     await scheduler.ping("meter-1")
@@ -594,9 +592,7 @@ async def test_rows_that_the_meter_stores_late_are_found(serve, started, log, mo
         answers.append(rows)
         if len(answers) > 1:
             return rows
-        return axdr.array(
-            *(row for row in rows.value if CosemDateTime.from_bytes(row.value[0].value).utc() != late)
-        )
+        return axdr.array(*(row for row in rows.value if CosemDateTime.from_bytes(row.value[0].value).utc() != late))
 
     monkeypatch.setattr(LoadProfile, "select", without_it_at_first)
     store = Store()

@@ -20,7 +20,7 @@ from ami_dlms.errors import UsageError
 from ami_dlms.framing import Message
 from ami_dlms.selective import range_descriptor
 from ami_ingest.config.target import Target
-from ami_ingest.errors import AssociationRejected, ConnectionClosed, ExchangeFailed, NoAnswer, SessionError
+from ami_ingest.errors import AssociationRejected, ExchangeFailed, SessionError
 from ami_ingest.meters import rows
 from ami_ingest.meters.access import MeterAccess
 from ami_ingest.meters.clock_error import clock_error
@@ -266,9 +266,8 @@ class MeterReader:
             finally:
                 await session.close()
         except SessionError as error:
-            silent = isinstance(error, NoAnswer | ConnectionClosed)
-            self._public_is_silent = silent and session.phase == "associate"
-            if session.phase == "connect" or link is not None or (silent and self._lasting):
+            self._public_is_silent = error.again and session.phase == "associate"
+            if session.phase == "connect" or link is not None or (error.again and self._lasting):
                 raise
             self._log.info(
                 "the meter does not show its invocation counter to the public client",
