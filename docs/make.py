@@ -262,7 +262,7 @@ groups:
   north: {authentication_level: hls, security_suite: 0, client_address: 1}
 inventory: {file: meters.csv}
 meters:
-  - {id: cellar, address: "hdlc+tcp://10.0.0.9:4059", network: null, authentication_level: none}
+  - {id: cellar, address: "serial:///dev/ttyUSB0?baud=9600", network: null, authentication_level: none}
 ```
 
 - Paths are relative to the file's folder. Spans are written `500ms`, `10s`, `5m`, `24h`, `7d`.

@@ -16,7 +16,13 @@ if TYPE_CHECKING:
 
 Auth = Literal["none", "lls", "hls-md5", "hls-sha1", "hls-gmac", "hls-sha256", "hls-ecdsa"]
 
-Address = Annotated[str, typer.Argument(metavar="ADDRESS", help="tcp://HOST:PORT (wrapper) or hdlc+tcp://HOST:PORT.")]
+Address = Annotated[
+    str,
+    typer.Argument(
+        metavar="ADDRESS",
+        help="tcp://, udp:// or tls://HOST:PORT (wrapper), hdlc+tcp:// or hdlc+tls://HOST:PORT, serial:///dev/ttyUSB0.",
+    ),
+]
 Client = Annotated[int, typer.Option("--client", min=1, max=65535, help="Client address (SAP).")]
 Server = Annotated[str, typer.Option("--server", help="Logical device; `1/17` adds the physical HDLC address.")]
 Authentication = Annotated[Auth, typer.Option("--auth", help="How to authenticate.")]

@@ -13,14 +13,18 @@ import structlog
 
 from ami_ingest.config.model import AgentConfig, Meter
 from ami_ingest.config.watch import Watch
+from ami_ingest.descriptors import raise_limit
 from ami_ingest.logs import logger
 from ami_ingest.meters.counters import CounterStore
 from ami_ingest.push.listener import Listener
-from ami_ingest.schedule.poller import Poller
+from ami_ingest.schedule.scheduler import Scheduler
 from ami_ingest.spool.publisher import MakeProducer, Publisher, producer_for
 from ami_ingest.spool.spool import Spool
+from ami_ingest.transport.call_in import CallIn
 
 _STOP_POLL_S = 0.2
+_FILES_OF_OURS = 200
+"""Files and sockets that are neither meters' nor pushes': the spool, Kafka's brokers, logs, connections being made."""
 
 
 def run(config: AgentConfig, stop: threading.Event | None = None, watch: Watch | None = None) -> None:
@@ -77,13 +81,18 @@ async def serve(
         max_connections_per_peer=config.push.max_connections_per_peer,
         senders=_senders(config.meters),
     )
-    poller = Poller(
+    files = raise_limit()
+    scheduler = Scheduler(
         config.meters,
         spool,
         CounterStore(config.state_dir / "counters"),
         agent=config.agent,
-        concurrency=config.poll.concurrency,
+        poll=config.poll,
         log=log,
+        most_open=max(1, files - config.push.max_connections - _FILES_OF_OURS),
+    )
+    call_in = CallIn(
+        config.listen, config.meters, spool, scheduler.adopt, agent=config.agent, log=log, push=config.push
     )
     publisher = Publisher(
         spool,
@@ -94,15 +103,23 @@ async def serve(
     spool.open()
     try:
         await listener.start()
+        await call_in.start()
         publisher.start()
-        polling = asyncio.create_task(poller.run())
+        polling = asyncio.create_task(scheduler.run())
 
         def apply(new: AgentConfig) -> None:
-            poller.apply(new.meters)
+            scheduler.apply(new.meters)
+            call_in.apply(new.meters, new.push)
             listener.apply(new.push, _senders(new.meters))
 
         watching = None if watch is None else asyncio.create_task(watch.run(apply, log))
-        log.info("collecting", meters=len(config.meters), kafka=config.kafka.bootstrap, spooled=spool.depth[0])
+        log.info(
+            "collecting",
+            meters=len(config.meters),
+            kafka=config.kafka.bootstrap,
+            spooled=spool.depth[0],
+            open_files=files,
+        )
         if started is not None:
             started.set_result(listener)
         try:
@@ -114,6 +131,7 @@ async def serve(
                     task.cancel()
                     with contextlib.suppress(asyncio.CancelledError):
                         await task
+            await call_in.stop()
             await listener.stop()
             await asyncio.to_thread(publisher.stop)
     finally:

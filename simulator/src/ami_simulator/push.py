@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -55,7 +56,9 @@ class PushComposer:
     def next(self) -> bytes:
         """Return the next push, protected as the settings say, without framing."""
         self._sequence = self._sequence % (INVOKE_IDS - 1) + 1
-        apdu = DataNotification(self._sequence, self._meter.clock().to_bytes(), self._body()).to_bytes()
+        apdu = DataNotification(
+            self._sequence, self._meter.clock().to_bytes(), push_body(self._meter, self._settings.objects)
+        ).to_bytes()
         settings = self._settings
         if settings.protection is Protection.NONE:
             return apdu
@@ -71,10 +74,15 @@ class PushComposer:
             form=Form.GENERAL_GLO,
         )
 
-    def _body(self) -> Data:
-        names = self._settings.objects or tuple(item.logical_name for item in self._meter.registers())
-        objects = self._meter.device.objects
-        return axdr.structure(_element(objects[SERIAL]), *(_element(objects[name]) for name in names))
+
+def push_body(meter: VirtualMeter, names: Sequence[bytes] = ()) -> Data:
+    """Return what a push says: the serial number and then the named objects, or all registers."""
+    pushed = (
+        [meter.device.objects[name] for name in (SERIAL, *names)]
+        if names
+        else [meter.device.objects[SERIAL], *meter.registers()]
+    )
+    return axdr.structure(*map(_element, pushed))
 
 
 def _element(item: CosemObject) -> Data:

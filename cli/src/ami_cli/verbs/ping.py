@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ami_cli.console import console, print_json
@@ -46,9 +45,7 @@ def ping(
 
     access = access_to(address, client=client, server=server, auth=auth, suite=suite, secrets=secrets)
     counters = CounterStore(state_dir() / "counters")
-    reader = MeterReader(
-        replace(access, timeout_s=timeout), counters, agent="ami-ping", log=session_log(verbose=verbose)
-    )
+    reader = MeterReader(access.within(timeout), counters, agent="ami-ping", log=session_log(verbose=verbose))
     answer = asyncio.run(_ping(reader, access))
     if as_json:
         print_json(answer)

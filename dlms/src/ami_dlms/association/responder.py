@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import deque
-
 from ami_dlms import apdu
 from ami_dlms.apdu import ExceptionResponse, GeneralBlockTransfer
 from ami_dlms.association.block_transfer import BlockTransfer
 from ami_dlms.association.long_requests import MAX_REQUEST
 from ami_dlms.association.serving import ServerAssociation
+from ami_dlms.association.states import ServerState
 from ami_dlms.errors import DlmsError, LimitExceeded, UsageError
 
 ASSOCIATION_REQUEST = 0x60
@@ -26,8 +25,13 @@ class Responder:
         self._association = association
         self._window = window
         self._transfer: BlockTransfer | None = None
-        self._begun: deque[bytes] = deque(maxlen=REMEMBERED)
+        self._begun: list[bytes] = []
         self._before: dict[int, bytes] = {}
+
+    @property
+    def associated(self) -> bool:
+        """Whether the client is associated."""
+        return self._association.state is ServerState.ASSOCIATED
 
     def answer(self, octets: bytes) -> list[bytes]:
         """Return the APDUs to send."""
@@ -71,7 +75,7 @@ class Responder:
         if late or not block.data:
             return None
         if block.block_number == 1:
-            self._begun.append(block.data)
+            self._begun = [*self._begun[1 - REMEMBERED :], block.data]
         self._before = self._transfer.taken if self._transfer else {}
         return self._new_transfer(self._association.longest_block)
 

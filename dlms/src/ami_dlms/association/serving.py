@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Callable
+from functools import partial
 
 from ami_dlms import apdu, axdr
 from ami_dlms.apdu import (
@@ -32,7 +33,7 @@ from ami_dlms.association.settings import PUBLIC_CLIENT, SYSTEM_TITLE_LENGTH, Au
 from ami_dlms.association.states import SERVER_TRANSITIONS, ServerInput, ServerState, step
 from ami_dlms.axdr import Tag
 from ami_dlms.cosem import LogicalDevice
-from ami_dlms.cosem.association import CURRENT_ASSOCIATION, REPLY_TO_HLS, AssociationLN
+from ami_dlms.cosem.association import CURRENT_ASSOCIATION, REPLY_TO_HLS, AssociationLN, VisibleObjects
 from ami_dlms.errors import AuthenticationFailed, DlmsError
 from ami_dlms.security import Form, Protection
 from ami_dlms.security.hls import Exchange
@@ -181,6 +182,8 @@ class ServerAssociation:
     def _admit(self, aarq: Aarq) -> bool:
         """Check context and authentication; tell whether the client is only the public one. Raises Refusal."""
         settings = self._settings
+        if settings.refuse is not None:
+            raise Refusal(settings.refuse)
         ciphered = aarq.application_context == ApplicationContext.LOGICAL_NAME_CIPHERED
         if not ciphered and aarq.application_context != ApplicationContext.LOGICAL_NAME:
             raise Refusal(Diagnostic.APPLICATION_CONTEXT_NAME_NOT_SUPPORTED)
@@ -258,8 +261,8 @@ class ServerAssociation:
         client_limit = initiate.client_max_receive_pdu_size or settings.max_pdu_size
         max_send = min(client_limit, settings.max_pdu_size)
         self._longest_block = max_send if conformance & Conformance.GENERAL_BLOCK_TRANSFER else 0
-        association = AssociationLN(
-            self._device.visible(public=public),
+        association = partial(
+            AssociationLN,
             client_sap=self._client_sap,
             server_sap=settings.server_sap,
             ciphered=self._cipher is not None,
@@ -268,7 +271,7 @@ class ServerAssociation:
             max_receive=settings.max_pdu_size,
             max_send=max_send,
         )
-        objects = {item.logical_name: item for item in association.objects}
+        objects = VisibleObjects(self._device.visible(public=public), association)
         overhead = CIPHERING_OVERHEAD if self._cipher else 0
         return Services(objects, conformance, max(1, max_send - overhead))
 

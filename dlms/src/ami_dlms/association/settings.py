@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 
-from ami_dlms.apdu import Conformance, Mechanism
+from ami_dlms.apdu import Conformance, Diagnostic, Mechanism
 from ami_dlms.errors import UsageError
 from ami_dlms.framing import Framing
 from ami_dlms.link.parameters import LONG_FRAMES, LinkParameters
@@ -199,6 +199,8 @@ class ServerSettings:
     """Blocks of a general block transfer this server takes without confirming, 1 to 63 (over HDLC it is 1)."""
     datagrams: bool = False
     """The wrapper is carried by UDP: each call of `receive` brings one datagram."""
+    refuse: Diagnostic | None = None
+    """Refuse whoever wants to associate, for this reason."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot work."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping
 
 from ami_dlms import axdr
 from ami_dlms.apdu import Conformance
@@ -32,7 +32,7 @@ class AssociationLN(CosemObject):
 
     def __init__(
         self,
-        objects: Sequence[CosemObject],
+        objects: Mapping[bytes, CosemObject],
         *,
         client_sap: int,
         server_sap: int,
@@ -43,7 +43,7 @@ class AssociationLN(CosemObject):
         max_send: int,
     ) -> None:
         """`objects` are those this client may see; `mechanism` is the last arc of the mechanism's name."""
-        self.objects = (*objects, self)
+        self._others = objects
         context = axdr.structure(
             Data(Tag.BIT_STRING, BitString(CONFORMANCE_BITS, int(conformance).to_bytes(3, "big"))),
             axdr.uint16(max_receive),
@@ -69,7 +69,7 @@ class AssociationLN(CosemObject):
         )
 
     def _object_list(self) -> Data:
-        return axdr.array(*(_element(item) for item in self.objects))
+        return axdr.array(*(_element(item) for item in (*self._others.values(), self)))
 
 
 def _element(item: CosemObject) -> Data:
@@ -92,3 +92,29 @@ def _element(item: CosemObject) -> Data:
         axdr.octets(item.logical_name),
         axdr.structure(axdr.array(*attributes), axdr.array(*methods)),
     )
+
+
+class VisibleObjects(Mapping[bytes, CosemObject]):
+    """What the client of an association may see: objects of the device, and the association itself.
+
+    The latter is made when it is asked for. Most clients never do, and a device of many clients keeps little for each.
+    """
+
+    __slots__ = ("_association", "_objects")
+
+    def __init__(
+        self,
+        objects: Mapping[bytes, CosemObject],
+        association: Callable[[Mapping[bytes, CosemObject]], AssociationLN],
+    ) -> None:
+        self._objects, self._association = objects, association
+
+    def __getitem__(self, name: bytes) -> CosemObject:
+        return self._association(self._objects) if name == CURRENT_ASSOCIATION else self._objects[name]
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield from self._objects
+        yield CURRENT_ASSOCIATION
+
+    def __len__(self) -> int:
+        return len(self._objects) + 1

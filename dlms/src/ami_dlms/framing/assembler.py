@@ -90,6 +90,12 @@ class Assembler:
         """Octets received that no message holds yet."""
         return len(self._buffer)
 
+    @property
+    def begun(self) -> tuple[int, int]:
+        """Of a frame that has begun and is not whole: its octets, and how many it needs to be told more; else zeros."""
+        have, need = len(self._buffer) - self._at, self._need - self._at
+        return (have, need) if 0 < have < need else (0, 0)
+
     def receive(self, data: bytes) -> list[Message]:
         """Take octets; return the messages they complete, and incomplete ones that another message has ended."""
         self._buffer += data

@@ -34,6 +34,11 @@ def seal(key: bytes, iv: bytes, plaintext: bytes, aad: bytes) -> bytes:
     return cipher(key).encrypt(iv, plaintext, aad)[:-4]
 
 
+def seal_once(key: bytes, system_title: bytes, counter: int, plaintext: bytes, aad: bytes) -> bytes:
+    """Return ciphertext and tag under a key that is not worth remembering, as one of hundreds of thousands is not."""
+    return AESGCM(key).encrypt(nonce(system_title, counter), plaintext, aad)[:-4]
+
+
 def tag_of(key: bytes, iv: bytes, plaintext: bytes, aad: bytes) -> bytes:
     """Return the 12-octet tag of a plaintext."""
     return cipher(key).encrypt(iv, plaintext, aad)[-16:-4]

@@ -239,7 +239,8 @@ class SettingsForm(Section):
     retries: int | None = Field(default=None, ge=0, le=100)
     """How often a failed poll is tried again; without it what the link says."""
     link: Name | None = None
-    """The kind of link: one of `links`, or built in; without it what the network says, else `ethernet`."""
+    """The kind of link: one of `links`, or built in; without it what the network says, else `serial` on a serial
+    line and `ethernet` elsewhere."""
     network: Name | None = None
     """The network of `networks` it is part of."""
     schedules: tuple[Name, ...] = Field(default=(), strict=False)

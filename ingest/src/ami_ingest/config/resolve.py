@@ -13,6 +13,7 @@ from typing import Any, Final, cast
 from ami_dlms.client import Authentication
 from ami_dlms.security import Protection
 from ami_ingest.config.credentials import Credentials, missing_credentials, read_credentials, refuse_readable
+from ami_ingest.config.endpoint import Endpoint
 from ami_ingest.config.form import (
     FileForm,
     LinkForm,
@@ -25,7 +26,7 @@ from ami_ingest.config.form import (
 from ami_ingest.config.model import ClockPolicy, LinkProfile, Meter, Network, Profile, Schedule, Tls
 from ami_ingest.config.yaml_file import Location, nearest
 from ami_ingest.errors import ConfigError
-from ami_ingest.transport.profiles import BUILT_IN
+from ami_ingest.transport.profiles import BUILT_IN, default_profile
 
 NO_GROUP: Final = "default"
 """The group of meters that state none."""
@@ -53,7 +54,7 @@ class Resolver:
             name: Network(
                 name,
                 network.concurrency
-                or self._link_named(network.link, ("networks", name, "link")).cell_concurrency
+                or self._link_named(network.link or "ethernet", ("networks", name, "link")).cell_concurrency
                 or _UNBOUND,
                 network.connections_per_s,
             )
@@ -105,7 +106,7 @@ class Resolver:
             system_title=form.system_title,
             push_from=form.push_from,
             zone=settings.get("zone"),
-            link=self._link_of(settings),
+            link=self._link_of(settings, form.address),
             network=self._networks.get(settings.get("network") or ""),
             schedules=self._schedules_of(settings.get("schedules", ())),
             clock=self._clock(settings.get("clock", {})),
@@ -141,18 +142,20 @@ class Resolver:
         if {"mechanism", "authentication_level"} <= said and form.authentication_level != "hls":
             raise Mistake((*at, "mechanism"), "a mechanism needs authentication_level: hls; write that or remove this")
 
-    def _link_named(self, name: str | None, at: Location) -> LinkProfile:
-        found = self._links.get(name or "ethernet")
+    def _link_named(self, name: str, at: Location) -> LinkProfile:
+        found = self._links.get(name)
         if found is None:
-            raise Mistake(at, f"'{name}' is no kind of link; {self._meant(str(name), self._links, 'links')}")
+            raise Mistake(at, f"'{name}' is no kind of link; {self._meant(name, self._links, 'links')}")
         return found
 
     @staticmethod
     def _meant(name: str, known: Mapping[str, object], section: str) -> str:
         return nearest(name, list(known), f"add it to `{section}`")
 
-    def _link_of(self, settings: Mapping[str, Any]) -> LinkProfile:
-        name = settings.get("link") or self._network_links.get(settings.get("network") or "") or "ethernet"
+    def _link_of(self, settings: Mapping[str, Any], address: Endpoint) -> LinkProfile:
+        name = settings.get("link") or self._network_links.get(settings.get("network") or "")
+        if name is None:
+            name = default_profile(address).name
         key = (name, settings.get("request_timeout"), settings.get("retries"))
         found = self._patient.get(key)
         if found is None:

@@ -69,7 +69,7 @@ class Listener:
         max_connections_per_peer: int = 10_000,
         senders: Mapping[str, Sender] | None = None,
     ) -> None:
-        self._sockets = sockets
+        self._sockets = [listen for listen in sockets if listen.role == "push"]
         self._sink = sink
         self._agent = agent
         self._log = log

@@ -126,6 +126,19 @@ def test_a_meter_says_more_than_its_group_and_that_more_than_the_defaults(write,
     assert (second.push_from, second.physical_device_id) == ("10.0.0.9", 17)
 
 
+def test_a_meter_that_names_no_link_has_the_one_of_its_address(write):
+    config = load(
+        write(
+            SMALL
+            + "networks: {n: {link: prime}}\nmeters:\n- {id: a, address: 'serial:///dev/ttyUSB0', retries: 9}\n"
+            + "- {id: b, address: 'call-in://'}\n- {id: c, address: 'serial:///dev/ttyUSB0', network: n}\n"
+        )
+    )
+
+    assert [meter.link.name for meter in config.meters] == ["serial", "ethernet", "prime"]
+    assert config.meters[0].link.retries == 9
+
+
 def test_meters_share_what_they_have_in_common(write):
     config = load(
         write(
@@ -372,6 +385,10 @@ MISTAKES = [
     (SMALL + "meters: [{id: m1}]\n", "meters[0].address: this key is missing; add it"),
     (SMALL + 'meters: [{id: m1, address: "foo"}]\n', "meters[0].address: 'foo' is no endpoint; write tcp://HOST:PORT"),
     (SMALL + 'meters: [{id: m1, address: "tcp://h:99999"}]\n', "has no valid host and port"),
+    (
+        SMALL + 'meters: [{id: m1, address: "serial://dev/ttyUSB0"}]\n',
+        "names no serial port; write serial:///dev/ttyUSB0",
+    ),
     (SMALL + 'meters: [{id: m1, adress: "tcp://h:1"}]\n', "meters[0].address: this key is missing; add it"),
     (METER % ", clientaddress: 16", "meters[0].clientaddress: unknown key; did you mean 'client_address'?"),
     (METER % ", password: hunter2", "meters[0].password: unknown key; secrets go into the secrets file"),

@@ -1,0 +1,121 @@
+"""What the other side needs to know of a fleet, as files: its meters, their secrets, their keys.
+
+| file | what |
+| --- | --- |
+| `fleet.jsonl` | every meter, a line each, without secrets |
+| `meters.yaml` | the served meters as `meters:` of the agent's configuration |
+| `secrets/ID.json` | what a client needs to associate with one of them, mode 600 |
+| `keys.json` | the keys of all meters that cipher, as `ami normalize --keys` reads them, mode 600 |
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from ami_dlms.framing import Framing
+from ami_dlms.server import Authentication
+from ami_simulator.fleet.members import FleetMeter, Members
+
+_SCHEMES: Final = {Framing.WRAPPER: "tcp", Framing.HDLC: "hdlc+tcp"}
+READ: Final = ("3:1.0.1.8.0.255", "3:1.0.2.8.0.255", "3:1.0.1.7.0.255")
+"""What the agent is to read, by default."""
+
+
+def meters(members: Members, port: int | None = None) -> Iterator[FleetMeter]:
+    """Yield all meters; `port` is the one they are served on, where the description leaves it open."""
+    return (members.meter(index, port) for index in range(len(members)))
+
+
+def described(meter: FleetMeter) -> dict[str, Any]:
+    """Return a meter without its secrets."""
+    return {
+        "index": meter.index,
+        "id": meter.id,
+        "serial": meter.serial,
+        "logical_device_name": meter.logical_device_name,
+        "system_title": meter.system_title.hex(),
+        "authentication": meter.authentication.value,
+        "framing": meter.framing.value,
+        "security_suite": meter.suite,
+        "client_address": meter.client_address,
+        "logical_device_id": meter.logical_device,
+        "physical_device_id": meter.physical_device,
+        "address": None if meter.address is None else "{}:{}".format(*meter.address),
+        "push_transport": None if meter.push_transport is None else meter.push_transport.value,
+        "push_protection": meter.push_protection.value,
+    }
+
+
+def for_agent(meter: FleetMeter, secrets: str | None, read: Iterable[str] = READ) -> dict[str, Any]:
+    """Return a served meter as the agent's configuration has it; `secrets` is the path of its secrets file."""
+    if meter.address is None:
+        raise ValueError("The fleet does not serve this meter.")
+    entry: dict[str, Any] = {
+        "id": meter.id,
+        "address": "{}://{}:{}".format(_SCHEMES[meter.framing], *meter.address),
+        "client_address": meter.client_address,
+        "logical_device_id": meter.logical_device,
+        "authentication": meter.authentication.value,
+        "security_suite": meter.suite,
+        "system_title": meter.system_title.hex(),
+        "read": list(read),
+    }
+    if meter.physical_device is not None:
+        entry["physical_device_id"] = meter.physical_device
+    if secrets is not None:
+        entry["secrets"] = secrets
+    return entry
+
+
+def secrets_of(meter: FleetMeter, client_system_title: bytes) -> dict[str, str] | None:
+    """Return what a client needs to associate; None where it needs nothing."""
+    if meter.authentication is Authentication.NONE:
+        return None
+    if meter.authentication is Authentication.HLS_GMAC:
+        return {**keys_of(meter), "client_system_title": client_system_title.hex()}
+    found = {"password": meter.password.decode("ascii")}
+    if meter.authentication.uses_titles:
+        found["client_system_title"] = client_system_title.hex()
+    return found
+
+
+def keys_of(meter: FleetMeter) -> dict[str, str]:
+    """Return a meter's keys in the form of `keys.json`."""
+    return {"guek": meter.keys.encryption.hex(), "gak": (meter.keys.authentication or b"").hex()}
+
+
+def write(folder: Path, members: Members, port: int | None = None) -> None:
+    """Write all files, in place of those of an earlier run."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "secrets").mkdir(mode=0o700, exist_ok=True)
+    title = members.description.client_system_title
+    ring: dict[str, dict[str, str]] = {}
+    with (
+        (folder / "fleet.jsonl").open("w", encoding="utf-8") as listed,
+        (folder / "meters.yaml").open("w", encoding="utf-8") as served,
+    ):
+        served.write("meters:\n")
+        for meter in meters(members, port):
+            listed.write(json.dumps(described(meter)) + "\n")
+            if meter.ciphers:
+                ring[meter.system_title.hex()] = keys_of(meter)
+            if meter.address is None:
+                continue
+            secrets = secrets_of(meter, title)
+            name = None if secrets is None else f"secrets/{meter.id}.json"
+            if name is not None:
+                _private(folder / name, secrets)
+            # JSON is YAML: one meter a line.
+            served.write(f"- {json.dumps(for_agent(meter, name))}\n")
+    _private(folder / "keys.json", ring)
+
+
+def _private(path: Path, content: object) -> None:
+    """Write JSON to a file of mode 600, whatever mode one of that name had."""
+    path.unlink(missing_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        json.dump(content, file)
