@@ -61,6 +61,8 @@ async def serve(
         config.state_dir / "spool.sqlite",
         config.agent,
         max_bytes=config.spool.max_mb << 20,
+        max_age_s=config.spool.max_age_s,
+        when_full=config.spool.when_full,
         log=log,
     )
     listener = Listener(
@@ -83,7 +85,7 @@ async def serve(
     )
     publisher = Publisher(
         spool,
-        make_producer or producer_for(config.kafka.bootstrap),
+        make_producer or producer_for(config.kafka.bootstrap, compression_type=config.kafka.compression),
         bootstrap=config.kafka.bootstrap,
         log=log,
     )

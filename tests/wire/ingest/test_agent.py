@@ -174,4 +174,4 @@ def count(path):
     from contextlib import closing
 
     with closing(sqlite3.connect(path)) as connection:
-        return connection.execute("SELECT count(*) FROM record").fetchone()[0]
+        return connection.execute("SELECT coalesce(sum(records), 0) FROM segment").fetchone()[0]

@@ -21,6 +21,7 @@ from ami_dlms.framing.draft import Draft, Mark
 from ami_dlms.framing.message import Framing, Message
 from ami_dlms.framing.scan import REJECT, Found, Reject, Scan, Wait
 from ami_dlms.framing.segments import Step
+from ami_dlms.framing.units import is_one_apdu
 
 MAX_MESSAGE = 1 << 20
 
@@ -92,10 +93,13 @@ class Assembler:
 
     def receive(self, data: bytes) -> list[Message]:
         """Take octets; return the messages they complete, and incomplete ones that another message has ended."""
+        if self._current is Framing.WRAPPER and not self._buffer and not self._boundary:
+            data = self._take_whole_wrappers(data)
+            if not data:
+                return self._taken_out()
         self._buffer += data
-        if not self._weak and len(self._buffer) < self._need:
-            return []
-        self._drain(final=False)
+        if self._weak or len(self._buffer) >= self._need:
+            self._drain(final=False)
         return self._taken_out()
 
     def flush(self) -> Message | None:
@@ -131,6 +135,30 @@ class Assembler:
         self._shared_flag = False
         self._forget_wait()
         return self._taken_out(), harmless
+
+    def _take_whole_wrappers(self, data: bytes) -> bytes:
+        """Take what nearly all links carry without a buffer and a draft: whole wrappers of one APDU each, and no more.
+
+        Return what is left. It gives the messages that the general way gives, which takes over wherever anything
+        is less plain: the rest of a frame, noise, blocks, several APDUs in one frame.
+        """
+        at, have = 0, len(data)
+        while have - at > wrapper.HEADER.size:
+            version, source, destination, length = wrapper.HEADER.unpack_from(data, at)
+            begin = at + wrapper.HEADER.size
+            end = begin + length
+            if version != wrapper.VERSION or not length or end > have or end - at > self._max:
+                break
+            apdu = bytes(data[begin:end])
+            if not is_one_apdu(apdu):
+                break
+            raw = bytes(data[at:end])
+            self._out.append(Message(raw, Framing.WRAPPER, (apdu,), True, 0, 0, source, destination))  # noqa: FBT003
+            at = end
+        if not at:
+            return data
+        self._tail = None
+        return data[at:]
 
     def _taken_out(self) -> list[Message]:
         messages, self._out = self._out, []

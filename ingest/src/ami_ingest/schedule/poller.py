@@ -20,7 +20,7 @@ from ami_ingest.meters.meter_time import MeterTime
 from ami_ingest.meters.reading import MeterReader
 from ami_ingest.meters.session import MeterSession
 from ami_ingest.record import RawRecord
-from ami_ingest.spool.spool import Position
+from ami_ingest.spool.file import Position
 
 _SPREAD_S: Final = 5.0
 """First polls are spread over at most so long, so that a restart is no stampede."""
