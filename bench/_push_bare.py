@@ -13,20 +13,23 @@ import sys
 import time
 from pathlib import Path
 
-from ami_ingest.spool.publisher import producer_for
+from ami_ingest.spool.publisher import Producer, producer_for
+
+Header = tuple[str, bytes]
 
 
 class Receive(asyncio.Protocol):
     """One connection."""
 
-    def __init__(self, producer, topic) -> None:
+    def __init__(self, producer: Producer, topic: str) -> None:
         self._producer = producer
         self._topic = topic
         self._buffer = b""
-        self._headers = []
+        self._headers: list[Header] = []
         self.count = 0
 
-    def connection_made(self, transport) -> None:
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Note the peer."""
         host, port = transport.get_extra_info("peername")[:2]
         self._headers = [
             ("ce_specversion", b"1.0"),
@@ -40,6 +43,7 @@ class Receive(asyncio.Protocol):
         ]
 
     def data_received(self, data: bytes) -> None:
+        """Cut and produce."""
         buffer = self._buffer + data
         at, now = 0, time.time_ns() // 1000
         moment = b"2026-01-01T00:00:00.%06dZ" % (now % 1_000_000)
@@ -56,11 +60,11 @@ class Receive(asyncio.Protocol):
             at = end
         self._buffer = buffer[at:]
 
-    def _produce(self, value, key, headers, timestamp) -> None:
+    def _produce(self, value: bytes, key: bytes, headers: list[Header], timestamp: int) -> None:
         while True:
             try:
                 self._producer.produce(self._topic, value, key, headers=headers, timestamp=timestamp)
-            except BufferError:
+            except BufferError:  # noqa: PERF203  a retry
                 self._producer.poll(0.01)
             else:
                 return
@@ -68,11 +72,11 @@ class Receive(asyncio.Protocol):
 
 async def serve(bootstrap: str, topic: str, port_file: Path) -> None:
     """Serve until SIGTERM, then flush."""
-    producer = producer_for(bootstrap)(lambda error: None)
+    producer = producer_for(bootstrap)(lambda _error: None)
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
     server = await loop.create_server(lambda: Receive(producer, topic), "127.0.0.1", 0, backlog=4096)
-    port_file.write_text(str(server.sockets[0].getsockname()[1]))
+    port_file.write_text(str(server.sockets[0].getsockname()[1]))  # noqa: ASYNC240  before anything runs
     while not stop.is_set():
         producer.poll(0)
         with contextlib.suppress(asyncio.TimeoutError):

@@ -17,8 +17,6 @@ import time
 
 from bench._messages import Meter, wrapper
 
-COUNTER_AT = 8 + 1 + 1 + 8 + 2 + 1
-"""Where a wrapped general-glo-ciphering APDU of 128 to 255 octets has its counter."""
 _PUT = struct.Struct(">I").pack_into
 
 
@@ -32,7 +30,7 @@ class Link:
         self._rest = memoryview(b"")
         self.socket = socket.create_connection(("127.0.0.1", port), 30)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.socket.setblocking(False)
+        self.socket.settimeout(0)
 
     def send(self) -> bool:
         """Send the next push; False where the other side does not read."""
@@ -51,7 +49,6 @@ class Link:
 
     def close(self) -> None:
         """Send what is left, and close."""
-        self.socket.setblocking(True)
         self.socket.settimeout(60)
         if self._rest:
             self.socket.sendall(self._rest)

@@ -58,7 +58,7 @@ def run(options: Namespace) -> Iterator[dict[str, Any]]:
             folder = Path(name)
             bare = _measure(
                 [sys.executable, "-m", "bench._push_bare", broker.bootstrap, topics.PARKED, str(folder / "bare.port")],
-                folder / "bare.port", broker.bootstrap, topics.PARKED, cores[0], seconds,
+                folder / "bare.port", bootstrap=broker.bootstrap, topic=topics.PARKED, core=cores[0], seconds=seconds,
             )  # fmt: skip
             config = folder / "agent.yaml"
             config.write_text(
@@ -67,7 +67,7 @@ def run(options: Namespace) -> Iterator[dict[str, Any]]:
             )
             agent = _measure(
                 [sys.executable, "-m", "ami_cli", "collect", "--config", str(config)],
-                folder / "agent.log", broker.bootstrap, topics.RAW, cores[0], seconds,
+                folder / "agent.log", bootstrap=broker.bootstrap, topic=topics.RAW, core=cores[0], seconds=seconds,
             )  # fmt: skip
             _check(broker.bootstrap, agent.sent)
     finally:
@@ -86,7 +86,7 @@ def run(options: Namespace) -> Iterator[dict[str, Any]]:
         }
 
 
-def _measure(command: list[str], says: Path, bootstrap: str, topic: str, core: int, seconds: float) -> Run:
+def _measure(command: list[str], says: Path, *, bootstrap: str, topic: str, core: int, seconds: float) -> Run:
     """Run one receiver under load until Kafka has every push."""
     with says.with_suffix(".log").open("wb") as log:
         receiver = subprocess.Popen(["taskset", "-c", str(core), *command], stdout=log, stderr=log)
@@ -98,7 +98,8 @@ def _measure(command: list[str], says: Path, bootstrap: str, topic: str, core: i
             stdout=subprocess.PIPE,
             text=True,
         )
-        assert load.stdin is not None and load.stdout is not None
+        assert load.stdin is not None
+        assert load.stdout is not None
         if load.stdout.readline() != "connected\n":
             raise SystemExit("the load did not connect")
         before, began = _cpu(receiver.pid), time.perf_counter()

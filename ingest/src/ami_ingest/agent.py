@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import structlog
 
-from ami_ingest.config.model import AgentConfig, Meter
+from ami_ingest.config.model import AgentConfig
 from ami_ingest.logs import logger
 from ami_ingest.meters.counters import CounterStore
 from ami_ingest.push.listener import Listener
@@ -70,10 +70,8 @@ async def serve(
         spool,
         agent=config.agent,
         log=log,
-        idle_timeout_s=config.push.idle_timeout_s,
-        max_connections=config.push.max_connections,
-        max_connections_per_peer=config.push.max_connections_per_peer,
-        senders=_senders(config.meters),
+        push=config.push,
+        senders=config.meters,
     )
     poller = Poller(
         [meter for meter in config.meters if meter.schedules],
@@ -121,11 +119,6 @@ async def _first(stop: asyncio.Event, polling: asyncio.Task[None]) -> None:
             await stopping
     finally:
         stopping.cancel()
-
-
-def _senders(meters: tuple[Meter, ...]) -> dict[str, Meter]:
-    """Meters known by the address they push from."""
-    return {meter.push_from: meter for meter in meters if meter.push_from is not None}
 
 
 @contextlib.contextmanager

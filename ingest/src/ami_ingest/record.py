@@ -92,9 +92,7 @@ class Recorder:
         self._origin = origin
         self._shapes: dict[tuple[Framing, bytes | None, bool], _Shape] = {}
 
-    def records(
-        self, messages: Iterable[Message], received_us: int, context: bytes | None = None
-    ) -> list[RawRecord]:
+    def records(self, messages: Iterable[Message], received_us: int, context: bytes | None = None) -> list[RawRecord]:
         """Make the records of messages received together.
 
         Each message is one record; several, all incomplete, where its bytes exceed MAX_VALUE. `context` is a
@@ -106,7 +104,7 @@ class Recorder:
             raw = message.raw
             title = system_title.find(message.apdus) or self._origin.system_title
             whole = message.complete and bool(message.apdus) and len(raw) <= MAX_VALUE
-            shape = self._shape(message.framing, title, whole)
+            shape = self._shape(message.framing, title, whole=whole)
             headers = (*shape.before, time_header, *shape.after)
             if len(raw) <= MAX_VALUE:
                 if context is not None:
@@ -119,13 +117,13 @@ class Recorder:
                 ]
         return made
 
-    def _shape(self, framing: Framing, title: bytes | None, whole: bool) -> _Shape:
+    def _shape(self, framing: Framing, title: bytes | None, *, whole: bool) -> _Shape:
         kind = (framing, title, whole)
         shape = self._shapes.get(kind)
         if shape is None:
             if len(self._shapes) >= _MAX_SHAPES:
                 self._shapes.clear()  # an address that speaks for more meters than fit
-            shape = self._shapes[kind] = _shape_of(self._origin, framing, title, whole)
+            shape = self._shapes[kind] = _shape_of(self._origin, framing, title, whole=whole)
         return shape
 
 
@@ -134,7 +132,7 @@ def from_message(message: Message, origin: Origin, received_us: int, context: by
     return Recorder(origin).records([message], received_us, context)
 
 
-def _shape_of(origin: Origin, framing: Framing, title: bytes | None, whole: bool) -> _Shape:
+def _shape_of(origin: Origin, framing: Framing, title: bytes | None, *, whole: bool) -> _Shape:
     after: tuple[Header, ...] = () if title is None else ((names.SYSTEM_TITLE, title.hex().encode()),)
     if not whole:
         after = (*after, (names.INCOMPLETE, b"1"))

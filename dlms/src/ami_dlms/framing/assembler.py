@@ -15,8 +15,10 @@ Four rules carry it.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from ami_dlms.framing import hdlc, mbus, p1, wrapper
+from ami_dlms.framing.blocks import BlockTaken
 from ami_dlms.framing.draft import Draft, Mark
 from ami_dlms.framing.message import Framing, Message
 from ami_dlms.framing.scan import REJECT, Found, Reject, Scan, Wait
@@ -52,7 +54,8 @@ class Assembler:
     `framing=None` detects the framing from the octets, and again after noise. `lenient` also reads frames whose check
     sequence is wrong. A message longer than `max_message` octets is cut into incomplete ones. `exchange` says that the
     octets are all answers to one request, which the peer may repeat: repeated frames then replace damaged ones.
-    `join_blocks=False` gives the APDUs of a general block transfer one by one, for a side that confirms them.
+    `join_blocks=False` gives the APDUs of a general block transfer one by one, for a side that confirms them;
+    `on_block` hears of each block that is joined, for one that only has to say how far it has them.
     """
 
     def __init__(
@@ -63,7 +66,9 @@ class Assembler:
         max_message: int = MAX_MESSAGE,
         exchange: bool = False,
         join_blocks: bool = True,
+        on_block: Callable[[BlockTaken], None] | None = None,
     ) -> None:
+        self._on_block = on_block
         self._fixed = framing
         self._lenient = lenient
         self._max = max_message
@@ -337,7 +342,9 @@ class Assembler:
         self._draft = self._new_draft()
 
     def _new_draft(self) -> Draft:
-        return Draft(lenient=self._lenient, exchange=self._exchange, join_blocks=self._join_blocks)
+        return Draft(
+            lenient=self._lenient, exchange=self._exchange, join_blocks=self._join_blocks, on_block=self._on_block
+        )
 
 
 def merged(messages: list[Message], framing: Framing | None, *, harmless: bool) -> Message:

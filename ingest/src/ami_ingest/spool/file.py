@@ -113,7 +113,7 @@ class SpoolFile:
     """One file and one connection to it; belongs to one thread."""
 
     def __init__(self, path: Path, *, first: int = 1) -> None:
-        """Open or create; a new file counts from `first` on. Raises sqlite3.Error, and SpoolError for another format."""
+        """Open or create; a new file counts from `first` on. Raises sqlite3.Error; SpoolError for another format."""
         self.path = path
         self._connection = connect(path)
         try:
@@ -255,12 +255,12 @@ class SpoolFile:
     # -- what is in it ------------------------------------------------------------------------------------------
 
     def sums(self) -> tuple[int, int]:
-        """Records and octets that are not published yet."""
+        """Return records and octets that are not published yet."""
         count, size = self._connection.execute(f"SELECT {_SUMS} FROM segment").fetchone()  # noqa: S608  a constant
         return int(count), int(size)
 
     def sums_up_to(self, published: int) -> tuple[int, int]:
-        """Records and octets of the segments up to a sequence number."""
+        """Return records and octets of the segments up to a sequence number."""
         count, size = self._connection.execute(
             f"SELECT {_SUMS} FROM segment WHERE first <= ?",  # noqa: S608  a constant
             (published,),
@@ -268,7 +268,7 @@ class SpoolFile:
         return int(count), int(size)
 
     def oldest_us(self) -> int | None:
-        """Reception of the oldest record, microseconds."""
+        """Return the reception of the oldest record, microseconds."""
         row = self._connection.execute("SELECT first_us FROM segment ORDER BY first LIMIT 1").fetchone()
         return None if row is None else int(row[0])
 

@@ -205,7 +205,7 @@ class Publisher:
                         timestamp=record.timestamp_us // 1000,
                         on_delivery=delivered,
                     )
-                except BufferError:
+                except BufferError:  # noqa: PERF203  a retry
                     if not self._await_room(producer, ended):
                         return False
                 except KafkaException as error:

@@ -166,16 +166,17 @@ class Spool:
 
     # -- in -----------------------------------------------------------------------------------------------------
 
-    def offer(self, records: Sequence[RawRecord]) -> bool:
-        """Take records without waiting. False: give no more until `room()` returns.
+    def offer(self, records: Sequence[RawRecord], done: Future[None] | None = None) -> bool:
+        """Take records without waiting; `done` is resolved when they are on disk, in any thread.
 
-        What is offered is taken in any case: bytes once read from a meter are never thrown away here.
+        False: give no more until `room()` returns. What is offered is taken in any case: bytes once read from a
+        meter are never thrown away here.
         """
         size = _RECORD_ESTIMATE * len(records)
         for record in records:
             size += len(record.value)
         with self._condition:
-            self._take(_Write(records, (), None, size))
+            self._take(_Write(records, (), done, size))
             return not (self._full or self.failing or self._pending > _MAX_PENDING)
 
     async def put(self, records: Sequence[RawRecord], positions: Sequence[Position] = ()) -> None:
@@ -296,6 +297,11 @@ class Spool:
             return self._count, self._bytes
 
     @property
+    def full(self) -> bool:
+        """The bound is reached, and sources wait."""
+        return self._full
+
+    @property
     def uuid(self) -> str:
         """Names this file for ever."""
         return self._uuid
@@ -414,10 +420,12 @@ class Spool:
         for write in writes:
             begin = len(records)
             records += write.records
-            for position in write.positions:
+            spans += [
+                (begin, len(records), position)
+                for position in write.positions
                 # What was asked for from a position taken back since then has a gap before these rows.
-                if (position.meter, position.profile) not in self._stale:
-                    spans.append((begin, len(records), position))
+                if (position.meter, position.profile) not in self._stale
+            ]
         first = writer.next
         segments: list[Segment] = []
         rows: list[Row] = []
@@ -594,7 +602,8 @@ class SpoolReader:
     def read(self, after: int) -> list[Segment]:
         """Return segments beyond sequence `after`, oldest first; at least one if there is one.
 
-        Where the file is damaged, the spool is told, and nothing is returned until it has another. Raises sqlite3.Error.
+        Where the file is damaged, the spool is told, and nothing is returned until it has another.
+        Raises sqlite3.Error.
         """
         found = self._spool.recent(after)
         if found:

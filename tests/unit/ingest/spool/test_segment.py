@@ -1,5 +1,6 @@
 """A segment: what goes in comes out, damage is noticed, and headers that repeat are there once."""
 
+import contextlib
 from zlib import crc32
 
 import pytest
@@ -43,10 +44,8 @@ def test_damage_is_noticed(made, data):
 
 @given(st.binary(max_size=200))
 def test_octets_that_never_were_a_segment_are_refused_or_read(octets):
-    try:
+    with contextlib.suppress(SegmentDamaged):
         decode(octets, crc32(octets))
-    except SegmentDamaged:
-        pass
 
 
 def test_headers_that_repeat_are_written_once():
