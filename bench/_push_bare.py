@@ -13,7 +13,9 @@ import sys
 import time
 from pathlib import Path
 
-from ami_ingest.spool.publisher import Producer, producer_for
+from confluent_kafka import Producer
+
+from ami_kafka import clients
 
 Header = tuple[str, bytes]
 
@@ -72,7 +74,7 @@ class Receive(asyncio.Protocol):
 
 async def serve(bootstrap: str, topic: str, port_file: Path) -> None:
     """Serve until SIGTERM, then flush."""
-    producer = producer_for(bootstrap)(lambda _error: None)
+    producer = clients.producer(bootstrap, message_timeout_ms=0, queue_buffering_max_messages=40_000)
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
     server = await loop.create_server(lambda: Receive(producer, topic), "127.0.0.1", 0, backlog=4096)

@@ -133,7 +133,7 @@ def _port(says: Path, process: subprocess.Popen[bytes]) -> int:
             if '"listening"' in line:
                 return int(json.loads(line)["address"].rpartition(":")[2])
         time.sleep(0.02)
-    raise SystemExit(f"{process.args} never listened: {says.with_suffix('.log').read_text()[-1000:]}")
+    raise SystemExit(f"{process.args!r} never listened: {says.with_suffix('.log').read_text()[-1000:]}")
 
 
 def _cpu(pid: int) -> float:
@@ -168,7 +168,7 @@ def _check(bootstrap: str, sent: Sequence[int]) -> None:
                     if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001  librdkafka's own name
                         unread.discard(record.partition())
                     continue
-                value, key = record.value(), record.key()
+                value, key = record.value() or b"", record.key() or b""
                 at = counter_at(value)
                 counter, before = int.from_bytes(value[at : at + 4], "big"), seen.get(key, 0)
                 if counter > before + 1:

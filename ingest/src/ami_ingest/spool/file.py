@@ -102,6 +102,7 @@ def connect(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA auto_vacuum=INCREMENTAL")  # says something only to a file that is still empty
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA secure_delete=OFF")  # what is deleted need not be overwritten: Kafka has it
         connection.execute(f"PRAGMA journal_size_limit={_JOURNAL_LIMIT}")
     except sqlite3.Error:
         connection.close()
@@ -277,7 +278,8 @@ class SpoolFile:
         (free,) = self._connection.execute("PRAGMA freelist_count").fetchone()
         (pages,) = self._connection.execute("PRAGMA page_count").fetchone()
         if free > _SHRINK_FROM_PAGES and free > pages // 2:
-            self._connection.execute(f"PRAGMA incremental_vacuum({_SHRINK_STEP_PAGES})").fetchall()
+            # Each step of the statement frees one page, and only a script is stepped to its end.
+            self._connection.executescript(f"PRAGMA incremental_vacuum({_SHRINK_STEP_PAGES})")
 
 
 def read(connection: sqlite3.Connection, after: int, max_octets: int) -> Iterator[Row]:

@@ -527,6 +527,8 @@ class Spool:
             fallen = {pair for pair, stamp in self._positions.items() if writer.positions.get(pair) != stamp}
             self._positions = dict(writer.positions)
             self._stale |= fallen
+            self._recent.clear()
+            self._recent_bytes = 0
             self.oldest_us = oldest_us
         before = self._dropping
         self._dropping = dropped if before is None else Dropped(
