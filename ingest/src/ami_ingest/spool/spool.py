@@ -82,7 +82,12 @@ class Spool:
         self._max_age_s = max_age_s
         self._when_full = when_full
         self._log = log
-        self._condition = threading.Condition()
+        # One lock, and who waits for what: a push a second or ten thousand must not wake who waits for something else.
+        self._lock = threading.Lock()
+        self._work = threading.Condition(self._lock)  # the writer, for anything to do
+        self._hurry = threading.Condition(self._lock)  # the writer, for a reason to commit early
+        self._news = threading.Condition(self._lock)  # the publisher, for records on disk
+        self._idle = False
         self._writes: list[_Write] = []
         self._published = 0  # forget everything up to here
         self._forgotten = 0  # forgotten on disk, up to here
@@ -126,14 +131,14 @@ class Spool:
         """Open or create the file and start the writer. Raises SpoolError."""
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._lock()
+            self._claim()
             self._thread.start()
             self._opened.result()
         except SpoolError:
-            self._unlock()
+            self._release()
             raise
         except (OSError, sqlite3.Error) as error:
-            self._unlock()
+            self._release()
             raise SpoolError(
                 f"The spool {self.path} cannot be opened ({error}); check the disk and the rights of its folder, "
                 f"or move the file aside (what it holds is then not published)",
@@ -141,25 +146,26 @@ class Spool:
 
     def close(self) -> None:
         """Write what was offered, then stop the writer."""
-        with self._condition:
+        with self._lock:
             self._closing = True
-            self._condition.notify_all()
+            for waiting in (self._work, self._hurry, self._news):
+                waiting.notify_all()
         if self._thread.is_alive():
             self._thread.join()
-        self._unlock()
+        self._release()
 
-    def _lock(self) -> None:
+    def _claim(self) -> None:
         """Keep a second agent from this spool: both would publish everything."""
         self._lock_file = os.open(self.path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(self._lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            self._unlock()
+            self._release()
             raise SpoolError(
                 f"The spool {self.path} is in use by another agent; stop that one, or give this one its own state_dir",
             ) from None
 
-    def _unlock(self) -> None:
+    def _release(self) -> None:
         if self._lock_file is not None:
             os.close(self._lock_file)
             self._lock_file = None
@@ -175,7 +181,7 @@ class Spool:
         size = _RECORD_ESTIMATE * len(records)
         for record in records:
             size += len(record.value)
-        with self._condition:
+        with self._lock:
             self._take(_Write(records, (), done, size))
             return not (self._full or self.failing or self._pending > _MAX_PENDING)
 
@@ -183,14 +189,14 @@ class Spool:
         """Take records and wait until they are on disk, together with the positions they move."""
         done: Future[None] = Future()
         size = sum(_RECORD_ESTIMATE + len(record.value) for record in records)
-        with self._condition:
+        with self._lock:
             self._take(_Write(records, positions, done, size))
         await asyncio.wrap_future(done)
 
     async def room(self) -> None:
         """Wait until records are welcome: the spool below its bound, the disk taking what it is given."""
         event = asyncio.Event()
-        with self._condition:
+        with self._lock:
             if self._welcome():
                 return
             self._resume.append((asyncio.get_running_loop(), event))
@@ -209,7 +215,8 @@ class Spool:
         self._pending += write.size
         if not self._full and self._bytes >= self.max_bytes and self._when_full == "wait":
             self._fill()
-        self._condition.notify_all()
+        if self._idle:
+            self._work.notify()
 
     def _fill(self) -> None:
         self._full = True
@@ -228,7 +235,7 @@ class Spool:
 
     def recent(self, after: int) -> list[Segment]:
         """Return the segments that follow sequence `after` without a gap, where they are still in memory."""
-        with self._condition:
+        with self._lock:
             self._let_go(after)
             if self._recent and self._recent[0].first == after + 1:
                 return list(self._recent)
@@ -240,41 +247,44 @@ class Spool:
 
     def source(self) -> tuple[int, bytes]:
         """Return which file is in use, counted, and what its `ce_id` begin with."""
-        with self._condition:
+        with self._lock:
             return self._generation, self._prefix
 
     def suspect(self, error: Exception, generation: int) -> None:
         """Tell that a file cannot be read as it was written: it is moved aside and salvaged, if it is still in use."""
-        with self._condition:
+        with self._lock:
             if generation == self._generation:
                 self._damage = error
-                self._condition.notify_all()
+                self._work.notify()
+                self._hurry.notify()
 
     def wait(self, after: int, timeout: float) -> bool:
         """Wait until a record beyond sequence `after` is on disk; False at the timeout (seconds)."""
-        with self._condition:
-            return self._condition.wait_for(lambda: self._written > after or self._closing, timeout)
+        with self._lock:
+            return self._news.wait_for(lambda: self._written > after or self._closing, timeout)
 
     def handed(self, sequence: int) -> None:
         """Tell that Kafka's client has everything up to a sequence number: no policy drops it any more."""
-        with self._condition:
+        with self._lock:
             self._handed = sequence
 
     def forget(self, sequence: int) -> None:
         """Forget what Kafka has, all up to a sequence number. A crash before the next commit publishes it again."""
-        with self._condition:
+        with self._lock:
             self._published = max(self._published, sequence)
             self._let_go(sequence)
-            self._condition.notify_all()
+            if self._idle:
+                self._work.notify()
 
     def settle(self, timeout: float) -> bool:
         """Wait until everything asked so far is on disk; False at the timeout (seconds)."""
         done: Future[None] = Future()
-        with self._condition:
+        with self._lock:
             if not self._thread.is_alive():
                 return False
             self._take(_Write((), (), done, 0))
             self._urgent = True
+            self._hurry.notify()
         try:
             done.result(timeout)
         except (FutureTimeout, SpoolError):
@@ -286,14 +296,14 @@ class Spool:
 
         It goes back where rows were dropped: they are to be read again.
         """
-        with self._condition:
+        with self._lock:
             self._stale.discard((meter, profile))
             return self._positions.get((meter, profile))
 
     @property
     def depth(self) -> tuple[int, int]:
         """Records and octets that Kafka does not have yet; to the segment."""
-        with self._condition:
+        with self._lock:
             return self._count, self._bytes
 
     @property
@@ -350,7 +360,7 @@ class Spool:
 
     def _adopt(self, opened: SpoolFile) -> None:
         count, size = opened.sums()
-        with self._condition:
+        with self._lock:
             self._count, self._bytes = count + self._pending_records, size + self._pending
             self._uuid = opened.uuid
             self._prefix = f"{self._agent}/{opened.uuid}/".encode()
@@ -362,17 +372,20 @@ class Spool:
             self._recent.clear()
             self._recent_bytes = 0
             self.oldest_us = opened.oldest_us()
+            self._news.notify_all()
 
     def _next_work(self, last_commit: float) -> tuple[list[_Write], int]:
         """Wait for work, then for company of it; take it."""
-        with self._condition:
-            self._condition.wait_for(
+        with self._lock:
+            self._idle = True
+            self._work.wait_for(
                 lambda: self._writes or self._published > self._forgotten or self._closing or self._damage,
                 _TIDY_EVERY_S,
             )
+            self._idle = False
             early = last_commit + _COMMIT_EVERY_S - time.monotonic()
             if early > 0:
-                self._condition.wait_for(lambda: self._closing or self._urgent, early)
+                self._hurry.wait_for(lambda: self._closing or self._urgent or self._damage, early)
             self._urgent = False
             writes, self._writes = self._writes, []
             return writes, self._published
@@ -399,7 +412,7 @@ class Spool:
                 break
         if self.failing:
             self._log.info("the spool is written again", path=str(self.path))
-        with self._condition:
+        with self._lock:
             self.failing = False
             if published > self._forgotten:
                 self._forgotten = published
@@ -454,7 +467,7 @@ class Spool:
         if self._full and self._bytes < self.max_bytes * 0.9:
             self._full = False
             self._log.info("the spool has room again", bytes=self._bytes)
-        self._condition.notify_all()
+        self._news.notify_all()
         if self._resume and self._welcome():
             waiting, self._resume = self._resume, []
             for loop, event in waiting:
@@ -471,8 +484,8 @@ class Spool:
                 error=str(error),
                 remedy="free space on the disk, or check it",
             )
-        with self._condition:
-            if self._condition.wait_for(lambda: self._closing, _RETRY_S):
+        with self._lock:
+            if self._hurry.wait_for(lambda: self._closing, _RETRY_S):
                 return False
             published = self._published
         if published > self._forgotten:
@@ -482,7 +495,7 @@ class Spool:
                 writer.write(Batch(), published)
             except sqlite3.Error:
                 return True
-            with self._condition:
+            with self._lock:
                 self._forgotten = published
                 self._count -= freed[0]
                 self._bytes -= freed[1]
@@ -519,7 +532,7 @@ class Spool:
         if dropped is None:
             return
         oldest_us = writer.oldest_us()
-        with self._condition:
+        with self._lock:
             self._count -= dropped.records
             self._bytes -= dropped.octets
             self.dropped_records += dropped.records
