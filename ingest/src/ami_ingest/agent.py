@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import structlog
 
-from ami_ingest.config.model import AgentConfig, Meter
+from ami_ingest.config.model import AgentConfig
 from ami_ingest.config.watch import Watch
 from ami_ingest.descriptors import raise_limit
 from ami_ingest.logs import logger
@@ -69,6 +69,8 @@ async def serve(
         config.state_dir / "spool.sqlite",
         config.agent,
         max_bytes=config.spool.max_mb << 20,
+        max_age_s=config.spool.max_age_s,
+        when_full=config.spool.when_full,
         log=log,
     )
     listener = Listener(
@@ -76,10 +78,8 @@ async def serve(
         spool,
         agent=config.agent,
         log=log,
-        idle_timeout_s=config.push.idle_timeout_s,
-        max_connections=config.push.max_connections,
-        max_connections_per_peer=config.push.max_connections_per_peer,
-        senders=_senders(config.meters),
+        push=config.push,
+        senders=config.meters,
     )
     files = raise_limit()
     scheduler = Scheduler(
@@ -96,7 +96,7 @@ async def serve(
     )
     publisher = Publisher(
         spool,
-        make_producer or producer_for(config.kafka.bootstrap),
+        make_producer or producer_for(config.kafka.bootstrap, compression_type=config.kafka.compression),
         bootstrap=config.kafka.bootstrap,
         log=log,
     )
@@ -110,7 +110,7 @@ async def serve(
         def apply(new: AgentConfig) -> None:
             scheduler.apply(new.meters)
             call_in.apply(new.meters, new.push)
-            listener.apply(new.push, _senders(new.meters))
+            listener.apply(new.push, new.meters)
 
         watching = None if watch is None else asyncio.create_task(watch.run(apply, log))
         log.info(
@@ -148,11 +148,6 @@ async def _first(stop: asyncio.Event, polling: asyncio.Task[None]) -> None:
             polling.result()
     finally:
         stopping.cancel()
-
-
-def _senders(meters: tuple[Meter, ...]) -> dict[str, Meter]:
-    """Meters known by the address they push from."""
-    return {meter.push_from: meter for meter in meters if meter.push_from is not None}
 
 
 @contextlib.contextmanager

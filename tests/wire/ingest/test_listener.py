@@ -8,7 +8,7 @@ import socket
 import pytest
 
 from ami_dlms.framing import wrapper
-from ami_ingest.config.model import Listen
+from ami_ingest.config.model import Listen, Push
 from ami_ingest.frames import read_frames
 from ami_ingest.push.listener import Listener, ListenerError
 from ami_ingest.send import send
@@ -27,8 +27,10 @@ class Sink(list):
         self.open = asyncio.Event()
         self.open.set()
 
-    def offer(self, records):
+    def offer(self, records, done=None):
         self.extend(records)
+        if done is not None:
+            done.set_result(None)
         return self.open.is_set()
 
     async def room(self):
@@ -53,13 +55,14 @@ async def listen(sink, log):
     """Start a listener on free ports; return it and its TCP and UDP address."""
     listeners = []
 
-    async def listen(**settings):
+    async def listen(senders=(), **settings):
         listener = Listener(
             [Listen(transport="tcp", host="127.0.0.1", port=0), Listen(transport="udp", host="127.0.0.1", port=0)],
             sink,
             agent="edge-1",
             log=log.logger(),
-            **settings,
+            push=Push(**settings),
+            senders=senders,
         )
         await listener.start()
         listeners.append(listener)
@@ -233,13 +236,15 @@ async def test_a_full_spool_stops_the_reading_until_there_is_room(sink, listen):
     writer.write(FRAME * 10)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.sendto(FRAME, udp)
-        await sink.until(lambda: len(sink) == 2)
-        sock.sendto(FRAME, udp)
         await sink.until(lambda: listener.dropped == len(FRAME))
-    assert len(sink) == 2
+    late = await connect(tcp)
+    late.write(FRAME)
+    await sink.until(lambda: listener.connections == 2)
+    assert len(sink) == 1
 
     sink.open.set()
     await sink.until(lambda: len(sink) == 12)
+    late.close()
     writer.close()
 
 
@@ -247,8 +252,9 @@ async def test_the_inventory_names_a_pushing_address(sink, listen):
     class Meter:
         id = "meter-1"
         system_title = None
+        push_from = "127.0.0.1"
 
-    _, tcp, _ = await listen(senders={"127.0.0.1": Meter()})
+    _, tcp, _ = await listen(senders=[Meter()])
     writer = await connect(tcp)
     writer.write(FRAME)
     await sink.until(lambda: sink)

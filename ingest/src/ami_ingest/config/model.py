@@ -145,6 +145,8 @@ class Push:
     max_connections_per_peer: int = 15_000
     unknown: Literal["accept", "refuse"] = "accept"
     """Whether a sender that the inventory does not know may push."""
+    max_bytes_per_s_per_peer: float | None = None
+    """Octets a second that one address may push for long; TCP is then read slower, datagrams are dropped. None: any."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from ami_ingest.meters.reading import MeterReader, Reading
 from ami_ingest.meters.rows import Hole, holes
 from ami_ingest.meters.session import MeterSession
 from ami_ingest.record import RawRecord
-from ami_ingest.spool.spool import Position
+from ami_ingest.spool.file import Position
 
 _SECOND: Final = timedelta(seconds=1)
 _DAYS_AT_ONCE: Final = 2
