@@ -27,7 +27,7 @@ WORDING = {
     Kind.REJECT: ("ASSOCIATION_REJECTED", r"DLMS Association Rejected \(.+\)"),
     Kind.NOISE: ("PARTIAL_FRAME", r"Partial Frame Received \((\d+ of \d+|no frame in \d+) octets\)"),
     Kind.DROP: ("PARTIAL_FRAME", r"Partial Frame Received \(\d+ of \d+ octets\)"),
-    Kind.CRC: ("CRC_ERROR", r"CRC Error \(\d+ of \d+ frames on 127\.17\.0\.\d+:\d+\)"),
+    Kind.CRC: ("CRC_ERROR", r"CRC Error \(\d+ of \d+ frames on 127\.17\.\d+\.\d+:\d+\)"),
 }
 
 
