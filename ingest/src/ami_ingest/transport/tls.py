@@ -52,7 +52,7 @@ def client_context(tls: Tls | None) -> ssl.SSLContext:
 
 
 @lru_cache(maxsize=64)
-def _client_context(tls: Tls, _changed_at: tuple[float, ...]) -> ssl.SSLContext:
+def _client_context(tls: Tls, _now: tuple[object, ...]) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     _load(context, tls)
     if tls.trust is None:
@@ -109,8 +109,11 @@ def _unreadable(first: Path, second: Path | None, error: OSError) -> ConfigError
     return ConfigError(f"{names}: the file cannot be read ({error.strerror}); correct the path or its mode")
 
 
-def _changed(tls: Tls) -> tuple[float, ...]:
-    return tuple(_changed_at(path) for path in (tls.certificate, tls.private_key, tls.trust) if path is not None)
+def _changed(tls: Tls) -> tuple[object, ...]:
+    """Return what tells apart what the files hold now from what they held; `SSL_CERT_FILE` may name the system's."""
+    trust = tls.trust or ssl.get_default_verify_paths().cafile
+    paths = [Path(path) for path in (tls.certificate, tls.private_key, trust) if path is not None]
+    return tuple((path, _changed_at(path)) for path in paths)
 
 
 def _changed_at(path: Path) -> float:
