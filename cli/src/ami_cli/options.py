@@ -25,6 +25,12 @@ Kek = Annotated[
         help="Key encryption keys that wrap and open the registry's keys, mode 600; made by `ami keys kek`.",
     ),
 ]
+KeyOverlap = Annotated[
+    int,
+    typer.Option(
+        "--key-overlap", metavar="DAYS", min=0, max=366, help="Days a key is accepted before and after its validity."
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="JSON lines on stdout instead of tables.")]
 Config = Annotated[Path | None, typer.Option("--config", "-c", metavar="FILE", help="Configuration (YAML).")]
 

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from ami_cli.options import Bootstrap, Kek, bootstrap_servers
+from ami_cli.options import Bootstrap, Kek, KeyOverlap, bootstrap_servers
 
 
 def normalize(
@@ -25,10 +25,7 @@ def normalize(
         ),
     ] = None,
     kek: Kek = None,
-    key_overlap: Annotated[
-        int,
-        typer.Option(metavar="DAYS", min=0, max=366, help="Days a key is accepted before and after its validity."),
-    ] = 7,
+    key_overlap: KeyOverlap = 7,
     mapping: Annotated[
         list[Path] | None,
         typer.Option(

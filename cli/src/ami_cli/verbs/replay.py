@@ -12,7 +12,7 @@ import typer
 
 from ami_cli.console import console, note, print_json, table
 from ami_cli.errors import CommandError, ExitCode
-from ami_cli.options import Bootstrap, Json, Kek, bootstrap_servers
+from ami_cli.options import Bootstrap, Json, Kek, KeyOverlap, bootstrap_servers
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -63,10 +63,7 @@ def replay(
         Path | None, typer.Option("--keys", metavar="FILE", help="keys.json by system title, mode 600.")
     ] = None,
     kek: Kek = None,
-    key_overlap: Annotated[
-        int,
-        typer.Option(metavar="DAYS", min=0, max=366, help="Days a key is accepted before and after its validity."),
-    ] = 7,
+    key_overlap: KeyOverlap = 7,
     unidentified: Annotated[
         Literal["park", "accept"], typer.Option(help="As for `ami normalize`; take what the live run has.")
     ] = "park",

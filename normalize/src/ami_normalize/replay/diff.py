@@ -11,13 +11,14 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, cast
+from typing import Final
 
 from confluent_kafka import Message
 
 from ami.readings.v1 import meter_readings_pb2 as pb
 from ami_kafka import clients
 from ami_kafka.offsets import bounds
+from ami_kafka.records import headers_of
 from ami_kafka.span import Place, Span, SpanReader, partitions
 from ami_normalize.replay.differences import Difference, Stated, differences, unchanged
 from ami_normalize.replay.errors import ReplayUnfinished
@@ -145,7 +146,7 @@ class Comparison:
 
     def _take(self, side: int, message: Message) -> None:
         plan = self._plan
-        found = dict(cast("list[tuple[str, bytes | None]]", message.headers() or []))
+        found = dict(headers_of(message))
         name = found.get(headers.SOURCE) or b""
         if plan is not None:
             source = Source.of(name)

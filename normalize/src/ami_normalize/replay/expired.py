@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Final, cast
+from typing import Final
 
 from ami_kafka import clients
 from ami_kafka.offsets import bounds
+from ami_kafka.records import headers_of
 from ami_kafka.span import Span, SpanReader
 from ami_normalize.replay.errors import LiveExpired
 from ami_normalize.replay.plan import Plan
@@ -30,7 +31,7 @@ def refuse_expired(bootstrap: str, plan: Plan) -> None:
     with SpanReader(bootstrap, "ami-replay-promote", probed) as reader:
         while not reader.finished:
             for message in reader.read():
-                told = dict(cast("list[tuple[str, bytes | None]]", message.headers() or []))
+                told = dict(headers_of(message))
                 source = Source.of(told.get(headers.SOURCE))
                 if source and source.topic == plan.topic and not {headers.REPLAY, headers.ATTEMPT} & told.keys():
                     first.setdefault(int(message.partition() or 0), source.offset)

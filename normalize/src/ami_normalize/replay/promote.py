@@ -16,13 +16,14 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, cast
+from typing import Final
 
 from confluent_kafka import Message
 
 from ami.events.v1 import meter_events_pb2 as events_pb
 from ami.readings.v1 import meter_readings_pb2 as pb
 from ami_kafka.loop import Output
+from ami_kafka.records import headers_of
 from ami_kafka.span import Place, Span, SpanReader
 from ami_kafka.table import Row, write
 from ami_normalize.meter import Registry
@@ -248,7 +249,7 @@ def _records(bootstrap: str, spans: dict[Place, Span]) -> Iterator[Message]:
 
 
 def _parts(message: Message) -> tuple[bytes, bytes | None, bytes]:
-    told = dict(cast("list[tuple[str, bytes | None]]", message.headers() or []))
+    told = dict(headers_of(message))
     return message.key() or b"", message.value(), told.get(headers.SOURCE) or b""
 
 

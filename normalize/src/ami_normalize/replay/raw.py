@@ -6,16 +6,16 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Protocol, cast
+from typing import Final, Protocol
 
 from ami_kafka import clients
 from ami_kafka.offsets import bounds
-from ami_kafka.records import RawMessage
+from ami_kafka.records import RawMessage, headers_of
 from ami_kafka.span import Span, SpanReader, offsets_at, partitions, vanished
 from ami_normalize.archive import folder as files
 from ami_normalize.archive.errors import ArchiveGap
 from ami_normalize.archive.record import ArchivedRecord
-from ami_normalize.replay.verdicts import Headers, Verdicts
+from ami_normalize.replay.verdicts import Verdicts
 from ami_schemas import topics
 
 _DAY_MS: Final = 86_400_000
@@ -89,7 +89,7 @@ class KafkaSource:
             with SpanReader(self._bootstrap, "ami-replay", since(self._bootstrap, topic, start_ms)) as reader:
                 while not reader.finished:
                     for message in reader.read(5000):
-                        found.hear(cast("Headers", message.headers() or []))
+                        found.hear(headers_of(message))
         return found
 
     def reader(self, spans: Mapping[int, Span], group: str) -> Reader:
