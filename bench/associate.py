@@ -67,9 +67,7 @@ async def _measured(description: FleetDescription, folder: Path, out: Connection
     meters = inventory(description, link, (hourly,))
     spool = Spool(folder / "spool.sqlite", "bench", max_bytes=1 << 30, log=log)
     spool.open()
-    scheduler = Scheduler(
-        meters, spool, CounterStore(folder / "counters"), agent="bench", poll=Poll(AT_ONCE), log=log
-    )
+    scheduler = Scheduler(meters, spool, CounterStore(folder / "counters"), agent="bench", poll=Poll(AT_ONCE), log=log)
     stats = scheduler.stats
     gc.collect()
     before = _resident()

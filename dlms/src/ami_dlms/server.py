@@ -6,13 +6,15 @@ Over the wrapper each client SAP has an association of its own; over HDLC there 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from ami_dlms.association.responder import Responder
 from ami_dlms.association.serving import ServerAssociation
 from ami_dlms.association.settings import Authentication, ServerSettings
 from ami_dlms.cosem import LogicalDevice
 from ami_dlms.framing import Assembler, Framing, wrapper
+from ami_dlms.framing.scan import Found
+from ami_dlms.framing.units import split
 from ami_dlms.link import Connected, Delivered, Disconnected, HdlcLinkServer, Transmit
 
 __all__ = ["Authentication", "Server", "ServerSettings"]
@@ -29,11 +31,10 @@ class Server:
     ) -> None:
         self._settings, self._device, self._random = settings, device, random
         self._responders: dict[int, Responder] = {}
-        self._carrier: Assembler | HdlcLinkServer
+        self._assembler: Assembler | None = None
+        self._link: HdlcLinkServer | None = None
         if settings.framing is Framing.HDLC:
-            self._carrier = HdlcLinkServer(settings.server_sap, settings.server_physical, offer=settings.link)
-        else:
-            self._carrier = Assembler(Framing.WRAPPER, join_blocks=False)
+            self._link = HdlcLinkServer(settings.server_sap, settings.server_physical, offer=settings.link)
 
     @property
     def associated(self) -> int:
@@ -42,22 +43,32 @@ class Server:
 
     def receive(self, data: bytes) -> bytes:
         """Take octets of a client; return what to send, which may be nothing yet. Never raises on them."""
-        if isinstance(self._carrier, HdlcLinkServer):
-            return self._receive_hdlc(self._carrier, data)
-        return self._receive_wrapper(self._carrier, data)
+        return self._receive_wrapper(data) if self._link is None else self._receive_hdlc(self._link, data)
 
-    def _receive_wrapper(self, assembler: Assembler, data: bytes) -> bytes:
-        out = bytearray()
-        for message in assembler.receive(data):
-            client, server = message.source, message.destination
-            if client is None or server != self._settings.server_sap:
-                continue  # nobody lives at that address
-            for octets in message.apdus:
-                for answer in self._responder(client).answer(octets):
-                    out += wrapper.encode(answer, server, client)
+    def _receive_wrapper(self, data: bytes) -> bytes:
+        assembler = self._assembler
+        if assembler is None or not assembler.pending:
+            # One whole frame at a time is what nearly every client sends: no need to look for it.
+            frame = wrapper.scan(data, 0, trusted=True)
+            if isinstance(frame, Found) and frame.end == len(data) and frame.payload is not None:
+                return self._answer_frame(frame.source, frame.destination, split(frame.payload))
+        if assembler is None:
+            assembler = self._assembler = Assembler(Framing.WRAPPER, join_blocks=False)
+        out = [
+            self._answer_frame(message.source, message.destination, message.apdus)
+            for message in assembler.receive(data)
+        ]
         if self._settings.datagrams:
             assembler.flush()  # the rest of a damaged datagram is no start of the next
-        return bytes(out)
+        return b"".join(out)
+
+    def _answer_frame(self, client: int | None, server: int | None, apdus: Iterable[bytes]) -> bytes:
+        if client is None or server is None or server != self._settings.server_sap:
+            return b""  # nobody lives at that address
+        responder = self._responder(client)
+        return b"".join(
+            wrapper.encode(answer, server, client) for octets in apdus for answer in responder.answer(octets)
+        )
 
     def _receive_hdlc(self, link: HdlcLinkServer, data: bytes) -> bytes:
         out = bytearray()

@@ -23,7 +23,7 @@ from ami_dlms.cosem import (
     Row,
     SecuritySetup,
 )
-from ami_dlms.cosem.device import INVOCATION_COUNTER, LOGICAL_DEVICE_NAME, own_objects
+from ami_dlms.cosem.device import INVOCATION_COUNTER, LOGICAL_DEVICE_NAME, OWN_NAMES, own_objects
 from ami_dlms.cosem.push import PUSH_SETUP
 from ami_dlms.cosem.sap import SAP_ASSIGNMENT
 from ami_dlms.cosem.security import SECURITY_SETUP
@@ -73,6 +73,8 @@ MEASURED: Final = tuple(
 )
 """The registers, in the order of `Household.values`."""
 PLACE: Final = {measured.obis: place for place, measured in enumerate(MEASURED)}
+_PUBLIC: Final = OWN_NAMES | {CLOCK, SERIAL}
+"""What a public client reads."""
 _COLUMNS: Final = (CLOCK_TIME, CaptureObject(1, PROFILE_STATUS), CaptureObject(3, IMPORT), CaptureObject(3, EXPORT))
 _PUSHED: Final = (CLOCK_TIME, *(CaptureObject(3, measured.obis) for measured in MEASURED))
 
@@ -135,7 +137,7 @@ class VirtualMeter:
         self.device = LogicalDevice(
             MANUFACTURER + f"{serial:013d}".encode("ascii"),
             _Objects(self),
-            public=(CLOCK, SERIAL),
+            public=_PUBLIC,
             counters=self.counters,
         )
 

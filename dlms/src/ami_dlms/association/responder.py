@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
-
 from ami_dlms import apdu
 from ami_dlms.apdu import ExceptionResponse, GeneralBlockTransfer
 from ami_dlms.association.block_transfer import BlockTransfer
@@ -27,7 +25,7 @@ class Responder:
         self._association = association
         self._window = window
         self._transfer: BlockTransfer | None = None
-        self._begun: deque[bytes] = deque(maxlen=REMEMBERED)
+        self._begun: list[bytes] = []
         self._before: dict[int, bytes] = {}
 
     @property
@@ -77,7 +75,7 @@ class Responder:
         if late or not block.data:
             return None
         if block.block_number == 1:
-            self._begun.append(block.data)
+            self._begun = [*self._begun[1 - REMEMBERED :], block.data]
         self._before = self._transfer.taken if self._transfer else {}
         return self._new_transfer(self._association.longest_block)
 

@@ -58,7 +58,7 @@ class LogicalDevice:
         """
         self.name = name
         self.counters = counters or InvocationCounters()
-        self.public = frozenset(public) | OWN_NAMES
+        self.public = public if isinstance(public, frozenset) and public >= OWN_NAMES else OWN_NAMES.union(public)
         self.objects: Mapping[bytes, CosemObject]
         if isinstance(objects, Mapping):
             self.objects = objects

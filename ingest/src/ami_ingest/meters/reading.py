@@ -14,13 +14,13 @@ from ami.raw.v1.exchange_pb2 import Exchange
 from ami_dlms import axdr
 from ami_dlms.apdu import CosemAttribute, DataAccessResult
 from ami_dlms.axdr import Data
-from ami_dlms.client import Answer
+from ami_dlms.client import Answer, ClientSettings
 from ami_dlms.cosem_time import CosemDateTime
 from ami_dlms.errors import UsageError
 from ami_dlms.framing import Message
 from ami_dlms.selective import range_descriptor
 from ami_ingest.config.target import Target
-from ami_ingest.errors import AssociationRejected, ConnectionClosed, ExchangeFailed, NoAnswer, SessionError
+from ami_ingest.errors import AssociationRejected, ExchangeFailed, SessionError
 from ami_ingest.meters import rows
 from ami_ingest.meters.access import MeterAccess
 from ami_ingest.meters.clock_error import clock_error
@@ -80,6 +80,7 @@ class MeterReader:
         "_log",
         "_objects",
         "_public_is_silent",
+        "_settings",
         "_system_title",
         "access",
         "line",
@@ -111,15 +112,18 @@ class MeterReader:
         self._system_title: bytes | None = None
         self._counter: DurableCounter | None = None
         self._public_is_silent = False
+        self._settings: ClientSettings | None = None
 
     async def open(self, link: Link | None = None) -> MeterSession:
         """Open a session, over `link` where the meter has called. Raises SessionError or CounterError."""
         access = self.access
-        try:
-            settings = access.settings()
-        except UsageError as error:
-            raise ExchangeFailed(str(error), "correct the settings or the secrets of this meter") from None
-        counter, link = await self._outbound_counter(link)
+        settings = self._settings
+        if settings is None:
+            try:
+                settings = self._settings = access.settings()
+            except UsageError as error:
+                raise ExchangeFailed(str(error), "correct the settings or the secrets of this meter") from None
+        counter, link = await self._outbound_counter(settings, link)
         session = MeterSession(
             access.endpoint,
             settings,
@@ -211,10 +215,12 @@ class MeterReader:
         records = from_message(message, origin, now_us(), exchange.SerializeToString(deterministic=True))
         return Reading(tuple(records), exchange)
 
-    async def _outbound_counter(self, link: Link | None) -> tuple[DurableCounter | None, Link | None]:
+    async def _outbound_counter(
+        self, settings: ClientSettings, link: Link | None
+    ) -> tuple[DurableCounter | None, Link | None]:
         """Return the counter of the meter's key, raised above what the meter has seen, and the link to go on with."""
         secrets = self.access.credentials
-        if not self.access.ciphered or secrets.guek is None or secrets.client_system_title is None:
+        if not settings.needs_counter or secrets.guek is None or secrets.client_system_title is None:
             return None, link
         if self._counter is None:
             seen = None
@@ -260,9 +266,8 @@ class MeterReader:
             finally:
                 await session.close()
         except SessionError as error:
-            silent = isinstance(error, NoAnswer | ConnectionClosed)
-            self._public_is_silent = silent and session.phase == "associate"
-            if session.phase == "connect" or link is not None or (silent and self._lasting):
+            self._public_is_silent = error.again and session.phase == "associate"
+            if session.phase == "connect" or link is not None or (error.again and self._lasting):
                 raise
             self._log.info(
                 "the meter does not show its invocation counter to the public client",

@@ -188,7 +188,7 @@ class MeterSession:
         if link is None:
             raise ExchangeFailed("The session is not open", "open it first")
         usable, self._usable = self._usable, False
-        before = self._client.counts
+        before = self._counts
         try:
             event = await self._answered(link, request, wanted)
         except asyncio.TimeoutError:

@@ -49,6 +49,8 @@ class Sessions:
         self._now = now
         self._lines: dict[str, Line] = {}
         self._idle: list[tuple[float, int, MeterState]] = []
+        self._ending: set[MeterSession] = set()
+        """Associations about to be released."""
         self._tickets = itertools.count()
 
     async def use(self, state: MeterState, work: Work[T]) -> T:
@@ -120,9 +122,12 @@ class Sessions:
 
     def idle(self, now: float) -> MeterState | None:
         """Return a meter whose association was idle for long enough, or is one too many; its caller drops it."""
-        while self._idle and (self._idle[0][0] <= now or self._stats.open_sessions > self._most_open):
+        while self._idle and (
+            self._idle[0][0] <= now or self._stats.open_sessions - len(self._ending) > self._most_open
+        ):
             until, _, state = heapq.heappop(self._idle)
             if state.session is not None and not state.busy and state.idle_until == until:
+                self._ending.add(state.session)
                 return state
         return None
 
@@ -132,6 +137,7 @@ class Sessions:
         if session is None:
             return
         self._stats.open_sessions -= 1
+        self._ending.discard(session)
         try:
             await session.close()
         finally:

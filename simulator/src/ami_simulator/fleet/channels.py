@@ -76,7 +76,9 @@ class Stream:
             self._broken()
             return
         if events & WRITE:
-            self._connected = True
+            if not self._connected:
+                self._connected = True
+                self._counts.push_connections += 1
             if self._again:
                 self._again = False
                 self._reactor.change(self._socket.fileno(), READ)

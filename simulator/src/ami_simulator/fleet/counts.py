@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
@@ -37,8 +38,9 @@ class Counts:
             self.faults[fault.kind.value] += 1
 
     def to_dict(self) -> dict[str, Any]:
-        """Return all numbers."""
+        """Return all numbers, and the seconds of processor time the process has taken."""
         return {
+            "cpu_s": round(time.process_time(), 3),
             "connections": self.connections,
             "open_connections": self.open_connections,
             "associations": self.associations,

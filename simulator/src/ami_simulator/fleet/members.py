@@ -7,11 +7,11 @@ when the meter is swapped.
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import blake2b
-from typing import Final
+from typing import Final, Generic, TypeVar
 
 from ami_dlms.framing import Framing
 from ami_dlms.security import Keys, Protection
@@ -23,6 +23,7 @@ from ami_simulator.push import Transport
 PUBLIC_CLIENT, MANAGEMENT_CLIENT = 16, 1
 FIRST_PHYSICAL: Final = 16
 """HDLC physical address of the first meter behind an address; lower ones are reserved."""
+T = TypeVar("T")
 _KEY_OCTETS: Final = {0: 16, 1: 16, 2: 32}
 
 
@@ -62,48 +63,48 @@ class Members:
     def __init__(self, description: FleetDescription) -> None:
         self.description = description
         self._seed = description.seed.to_bytes(8, "big")
-        self._authentication = self._draw("authentication", description.authentication)
-        self._framing = self._draw("framing", description.framing)
+        self._authentication = self._draw("authentication", description.authentication, Authentication)
+        self._framing = self._draw("framing", description.framing, Framing)
         push = description.push
         if push is not None:
-            self._pushes = self._draw("push", {"yes": push.share, "no": 1 - push.share})
-            self._transport = self._draw("transport", push.transport)
-            self._protection = self._draw("protection", push.protection) if push.protection is not None else None
-            self._kept = self._draw("kept", {"yes": push.kept, "no": 1 - push.kept})
+            self._pushes = self._draw("push", {"yes": push.share, "": 1 - push.share}, bool)
+            self._transport = self._draw("transport", push.transport, Transport)
+            self._protection = self._draw("protection", push.protection, Protection) if push.protection else None
+            self._kept = self._draw("kept", {"yes": push.kept, "": 1 - push.kept}, bool)
 
     def __len__(self) -> int:
         return self.description.meters
 
     def authentication(self, index: int) -> Authentication:
         """Return how clients of a meter prove who they are."""
-        return Authentication(self._authentication[index])
+        return self._authentication[index]
 
     def framing(self, index: int) -> Framing:
         """Return the framing a meter speaks and pushes in."""
-        return Framing(self._framing[index])
+        return self._framing[index]
 
     @cached_property
     def hdlc(self) -> list[int]:
         """The meters that speak HDLC."""
-        return [index for index in range(len(self)) if self._framing[index] == Framing.HDLC.value]
+        return [index for index in range(len(self)) if self._framing[index] is Framing.HDLC]
 
     def pushes(self, index: int) -> bool:
         """Tell whether a meter pushes."""
-        return self.description.push is not None and self._pushes[index] == "yes"
+        return self.description.push is not None and self._pushes[index]
 
     def transport(self, index: int) -> Transport:
         """Return what carries a meter's pushes."""
-        return Transport(self._transport[index])
+        return self._transport[index]
 
     def keeps(self, index: int) -> bool:
         """Tell whether a meter's pushes go over a connection that is kept."""
-        return self._kept[index] == "yes"
+        return self._kept[index]
 
     def protection(self, index: int) -> Protection:
         """Return how a meter's pushes are protected."""
         if self._protection is not None:
-            return Protection(self._protection[index])
-        ciphers = self._authentication[index] == Authentication.HLS_GMAC.value
+            return self._protection[index]
+        ciphers = self._authentication[index] is Authentication.HLS_GMAC
         return Protection.AUTHENTICATED_ENCRYPTED if ciphers else Protection.NONE
 
     def serial(self, identity: int) -> int:
@@ -135,14 +136,14 @@ class Members:
     def logical_device(self, index: int) -> int:
         """Return the server SAP: that of a meter behind a shared address tells which it is, over the wrapper."""
         listen = self.description.listen
-        if listen is None or self._framing[index] == Framing.HDLC.value:
+        if listen is None or self._framing[index] is Framing.HDLC:
             return 1
         return 1 + index % listen.behind
 
     def physical_device(self, index: int) -> int | None:
         """Return the lower HDLC address: that of a meter behind a shared address tells which it is."""
         listen = self.description.listen
-        if listen is None or listen.behind == 1 or self._framing[index] != Framing.HDLC.value:
+        if listen is None or listen.behind == 1 or self._framing[index] is not Framing.HDLC:
             return None
         return FIRST_PHYSICAL + index % listen.behind
 
@@ -172,26 +173,27 @@ class Members:
     def _secret(self, identity: int, what: bytes) -> bytes:
         return blake2b(self.serial(identity).to_bytes(8, "big"), key=self._seed, person=what).digest()
 
-    def _draw(self, what: str, shares: Mapping[str, float]) -> _Drawn:
-        return _Drawn(f"{self.description.seed}/{what}", shares, len(self))
+    def _draw(self, what: str, shares: Mapping[str, float], choice: Callable[[str], T]) -> _Drawn[T]:
+        return _Drawn(f"{self.description.seed}/{what}", shares, choice, len(self))
 
 
-class _Drawn:
+class _Drawn(Generic[T]):
     """Who has what: each choice exactly as often as its share says."""
 
     __slots__ = ("_choices", "_places")
 
-    def __init__(self, seed: str, shares: Mapping[str, float], count: int) -> None:
-        self._choices = [name for name, share in shares.items() if share > 0]
+    def __init__(self, seed: str, shares: Mapping[str, float], choice: Callable[[str], T], count: int) -> None:
+        names = [name for name, share in shares.items() if share > 0]
+        self._choices = [choice(name) for name in names]
         self._places = b""
         if len(self._choices) > 1:
             bounds, total = [0], 0.0
-            for name in self._choices:
+            for name in names:
                 total += shares[name]
                 bounds.append(round(total * count))
             places = [place for place in range(len(self._choices)) for _ in range(bounds[place], bounds[place + 1])]
             random.Random(seed).shuffle(places)  # noqa: S311  # a draw, no secret
             self._places = bytes(places)
 
-    def __getitem__(self, index: int) -> str:
+    def __getitem__(self, index: int) -> T:
         return self._choices[self._places[index] if self._places else 0]

@@ -27,6 +27,8 @@ MOST_SINGLE: Final = 512
 """Connections of one push at a time."""
 SOURCES: Final = IPv4Address("127.8.0.1")
 """Where pushes to this machine come from: one address a connection, so that a listener can tell them apart."""
+GRACE_S: Final = 10.0
+"""When the time is over, what was composed may still be sent this long."""
 _SOUND: Final = Spoiled(b"")
 
 
@@ -58,10 +60,10 @@ class FleetPusher:
 
     @property
     def finished(self) -> bool:
-        """Whether the time is over and everything is sent."""
-        over = self._pushing.seconds and self._fleet.elapsed() - self._began >= self._pushing.seconds
+        """Whether the time is over and everything is sent, or nobody takes it."""
+        over_s = self._over_s()
         waiting = self._singles or not all(stream.idle for stream in (*self._streams.values(), *self._own.values()))
-        return bool(over) and self._next >= self._due() and not waiting
+        return over_s > GRACE_S or (over_s >= 0 and not waiting)
 
     def close(self) -> None:
         """Push no more."""
@@ -73,11 +75,16 @@ class FleetPusher:
         for datagrams in self._datagrams:
             datagrams.close()
 
+    def _over_s(self) -> float:
+        """Return for how many seconds the time has been over; negative before that."""
+        seconds = self._pushing.seconds
+        return self._fleet.elapsed() - self._began - seconds if seconds else -1.0
+
     def _due(self) -> int:
-        """Return how many pushes should have been composed by now."""
-        pushing = self._pushing
-        elapsed = self._fleet.elapsed() - self._began
-        return int(min(elapsed, pushing.seconds or elapsed) * pushing.rate)
+        """Return how many pushes should have been composed by now; none any more when the time is over."""
+        if self._over_s() >= 0:
+            return self._next
+        return int((self._fleet.elapsed() - self._began) * self._pushing.rate)
 
     def _tick(self) -> None:
         if self._closed:
