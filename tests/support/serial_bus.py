@@ -16,6 +16,7 @@ class SerialBus:
         self.path, self.meters, self.echo = path, meters, echo
         self.heard = bytearray()
         self._far = self._near = None
+        self._joined = []
 
     def plug_in(self):
         """Make a new pseudo-terminal and let the path lead to it."""
@@ -29,12 +30,27 @@ class SerialBus:
     def listen(self):
         asyncio.get_running_loop().add_reader(self._far, self._carry)
 
+    async def join(self, host, port):
+        """Put a meter on the line that is served at a TCP port."""
+        reader, writer = await asyncio.open_connection(host, port)
+        self.meters = (*self.meters, writer.write)
+
+        async def carry():
+            while data := await reader.read(4096):
+                await self.say(data)
+
+        self._joined.append((asyncio.create_task(carry()), writer))
+
     def hang(self):
         """Take no octet any more."""
         asyncio.get_running_loop().remove_reader(self._far)
 
     def unplug(self):
         """Let the port vanish, as an adapter that is pulled out."""
+        for task, writer in self._joined:
+            task.cancel()
+            writer.close()
+        self._joined.clear()
         if self._far is None:
             return
         self.hang()
@@ -50,8 +66,13 @@ class SerialBus:
             termios.tcgetattr(self._far)[5]
         ]
 
-    def say(self, octets):
-        os.write(self._far, octets)
+    async def say(self, octets):
+        """Put octets on the line, as fast as they are taken."""
+        while octets:
+            try:
+                octets = octets[os.write(self._far, octets) :]
+            except BlockingIOError:
+                await asyncio.sleep(0.001)
 
     def _carry(self):
         try:

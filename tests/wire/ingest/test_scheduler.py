@@ -1,6 +1,7 @@
 """The scheduler against virtual meters: turns, retries, what is asked meanwhile, rows that were missing."""
 
 import asyncio
+import re
 import time
 from collections import Counter
 from dataclasses import replace
@@ -16,6 +17,7 @@ from ami_dlms.client import Authentication
 from ami_dlms.cosem_time import CosemDateTime
 from ami_dlms.framing import Framing, unframe
 from ami_dlms.obis import parse_obis
+from ami_dlms.security import Keys
 from ami_dlms.server import ServerSettings
 from ami_ingest.config.credentials import Credentials
 from ami_ingest.config.endpoint import Endpoint
@@ -35,6 +37,11 @@ NOW = datetime(2026, 3, 3, 12, 7, 30, tzinfo=timezone.utc)
 PROFILE = parse_obis("1.0.99.1.0.255")
 ENERGY = Target.parse("3:1.0.1.8.0.255")
 LINK = LinkProfile(connect_timeout_s=20.0, request_timeout_s=20.0)
+GUEK, GAK, TITLE = b"E" * 16, b"A" * 16, bytes.fromhex("414d490000000001")
+GMAC = {
+    "authentication": Authentication.HLS_GMAC,
+    "credentials": Credentials(guek=GUEK, gak=GAK, client_system_title=TITLE),
+}
 ANY_CLOCK = ClockPolicy(warn_over_s=1e12)
 ONCE = Schedule("once", 86_400.0, jitter_s=0.001, read=(ENERGY,))
 
@@ -98,9 +105,16 @@ async def serve():
     """Serve a virtual meter."""
     servers = []
 
-    async def serve(serial=7, now=lambda: NOW):
+    async def serve(serial=7, now=lambda: NOW, authentication=Authentication.LLS, framing=Framing.WRAPPER):
         meter = VirtualMeter(serial, now=now)
-        server = MeterServer(meter, ServerSettings(authentication=Authentication.LLS, password=b"12345678"))
+        settings = ServerSettings(
+            framing=framing,
+            authentication=authentication,
+            password=b"12345678",
+            keys=Keys(GUEK, GAK),
+            system_title=meter.system_title,
+        )
+        server = MeterServer(meter, settings)
         await server.start()
         servers.append(server)
         return Served(server)
@@ -115,7 +129,7 @@ async def behave():
     """Start something that is no meter, and does as told with each connection."""
     servers = []
 
-    async def behave(what):
+    async def behave(what, scheme="tcp"):
         async def serve(reader, writer):
             try:
                 await what(reader, writer)
@@ -126,7 +140,7 @@ async def behave():
 
         server = await asyncio.start_server(serve, "127.0.0.1", 0)
         servers.append(server)
-        return Endpoint.parse(f"tcp://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        return Endpoint.parse(f"{scheme}://127.0.0.1:{server.sockets[0].getsockname()[1]}")
 
     yield behave
     for server in servers:
@@ -139,15 +153,9 @@ async def silent(reader, writer):
 
 
 def known(at, name="meter-1", **fields):
-    fields = {"link": LINK, "schedules": (ONCE,), "clock": ANY_CLOCK, **fields}
-    return Meter(
-        id=name,
-        address=at,
-        client_address=1,
-        authentication=Authentication.LLS,
-        credentials=Credentials(password=b"12345678"),
-        **fields,
-    )
+    lls = {"authentication": Authentication.LLS, "credentials": Credentials(password=b"12345678")}
+    fields = {"link": LINK, "schedules": (ONCE,), "clock": ANY_CLOCK, **lls, **fields}
+    return Meter(id=name, address=at, client_address=1, **fields)
 
 
 @pytest.fixture
@@ -340,6 +348,70 @@ async def pump(reader, writer):
         writer.write(data)
         await writer.drain()
     writer.close()
+
+
+async def test_a_public_client_that_gets_no_answer_costs_one_timeout(serve, behave, started, log, monkeypatch):
+    """The meter answers only those it knows: the first try ends with the silence, the next one goes without."""
+    monkeypatch.setattr(backoff, "BASE_S", 0.01)
+    served = await serve(authentication=Authentication.HLS_GMAC)
+    asked = []
+
+    async def deaf_to_strangers(reader, writer):
+        first = await reader.read(1000)
+        asked.append(int.from_bytes(first[2:4], "big"))
+        if asked[-1] == 16:
+            await silent(reader, writer)
+            return
+        there = await asyncio.open_connection(served.at.host, served.at.port)
+        there[1].write(first)
+        await asyncio.gather(pump(reader, there[1]), pump(there[0], writer))
+
+    link = LinkProfile(connect_timeout_s=20.0, request_timeout_s=0.5)
+    scheduler = started([known(await behave(deaf_to_strangers), link=link, **GMAC)])
+    await until(lambda: ok(scheduler) == 1)
+
+    assert asked == [16, 1]
+    assert scheduler.stats.results["default", "T1_TIMEOUT"] == 1
+
+
+async def test_a_meter_that_shows_a_lower_counter_is_told_and_ours_is_not_lowered(serve, started, log, tmp_path):
+    served = await serve(authentication=Authentication.HLS_GMAC)
+    before = CounterStore(tmp_path).counter(TITLE, GUEK)
+    before.raise_to(1_000_000)
+    scheduler = started([known(served.at, **GMAC)])
+    await until(lambda: ok(scheduler) == 1)
+
+    warning = next(entry for entry in log if "lower invocation counter" in entry["event"])
+    assert warning["ours"] > 1_000_000 > warning["shown"]
+    assert warning["meter"] == "meter-1"
+    assert CounterStore(tmp_path).counter(TITLE, GUEK).next() > 1_000_000
+
+
+async def test_frames_that_came_right_when_repeated_are_told_of_their_line(serve, behave, started, log):
+    served = await serve(framing=Framing.HDLC)
+    damaged = []
+
+    async def damages_one(reader, writer):
+        there = await asyncio.open_connection(served.at.host, served.at.port)
+
+        async def back():
+            while data := await there[0].read(65536):
+                if not damaged:
+                    damaged.append(1)
+                    data = data[:-3] + bytes((data[-3] ^ 1,)) + data[-2:]
+                writer.write(data)
+                await writer.drain()
+
+        await asyncio.gather(pump(reader, there[1]), back())
+
+    at = await behave(damages_one, "hdlc+tcp")
+    link = LinkProfile(connect_timeout_s=20.0, request_timeout_s=3.0)
+    scheduler = started([known(at, link=link)])
+    await until(lambda: ok(scheduler) == 1)
+
+    warning = next(entry for entry in log if entry.get("code") == "CRC_ERROR")
+    assert re.fullmatch(rf"CRC Error \(1 of \d+ frames on {at.location}\)", warning["event"])
+    assert scheduler.stats.crc_errors == {at.location: 1}
 
 
 async def test_a_rejected_association_is_not_tried_again_in_a_turn(serve, started, log):

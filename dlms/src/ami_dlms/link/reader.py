@@ -13,6 +13,7 @@ class FrameReader:
     def __init__(self) -> None:
         self._buffer = bytearray()
         self._at = 0
+        self._start = 0
         self._need = 0
         self._after_frame = False
         self._frames = self._damaged = self._noise = 0
@@ -41,7 +42,7 @@ class FrameReader:
                 self._at = begin
             found = hdlc.scan_frame(self._buffer, self._at, shared_flag=shared)
             if isinstance(found, hdlc.HdlcFound):
-                self._at, self._need, self._after_frame = found.end, 0, True
+                self._start, self._at, self._need, self._after_frame = self._at, found.end, 0, True
                 self._frames += 1
                 self._damaged += not found.intact
                 self._given_up = (0, 0)
@@ -55,6 +56,11 @@ class FrameReader:
                 self._noise += 1
                 self._need = 0
         return None
+
+    def leave_out(self) -> None:
+        """Forget the octets of the frame returned last, but for its closing flag, which may open the next one too."""
+        del self._buffer[self._start : self._at - 1]
+        self._at = self._start + 1
 
     def take(self) -> bytes:
         """Return all octets up to the last frame returned that were not taken yet."""

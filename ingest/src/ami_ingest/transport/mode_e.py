@@ -20,6 +20,7 @@ _SWITCH_S: Final = {True: 0.02, False: 0.2}
 """Time the meter has to change its speed, by whether it is a quick one (IEC 62056-21, 6.3.2)."""
 _STX: Final = 0x02
 _AGAIN = "wait until the meter has ended its last session (up to two minutes), and check the optical head's place"
+_GARBLED = "the sign-on at 300 baud was answered, but not as IEC 62056-21 says"
 
 
 async def sign_on(link: SerialLink, line: SerialLine, timeout_s: float) -> mode_e.Identification:
@@ -33,13 +34,14 @@ async def sign_on(link: SerialLink, line: SerialLine, timeout_s: float) -> mode_
             raise OpeningFailed(
                 f"Mode E Not Offered (by {identification.manufacturer} '{identification.name}')",
                 "this port speaks only the text protocol of IEC 62056-21, or HDLC without opening: try opening=hdlc",
+                "its identification does not name mode E",
             )
         baud = min(identification.baud, line.baud or identification.baud)
         acknowledgement = mode_e.acknowledgement(baud)
         await link.send(mode_e.with_parity(acknowledgement), timeout_s)
         await _confirmation(link, acknowledgement, deadline)
     except DlmsError as error:
-        raise OpeningFailed(f"Mode E Opening Failed ({error})", _AGAIN) from None
+        raise OpeningFailed(f"Mode E Opening Failed ({error})", _AGAIN, _GARBLED) from None
     link.set_speed(baud)
     await asyncio.sleep(_SWITCH_S[identification.quick])
     return identification
@@ -70,7 +72,7 @@ async def _identification(link: SerialLink, deadline: float, timeout_s: float) -
 
 
 def _no_identification(came: bytes) -> OpeningFailed:
-    return OpeningFailed(f"Mode E Opening Failed ({len(came)} octets and no identification)", _AGAIN)
+    return OpeningFailed(f"Mode E Opening Failed ({len(came)} octets and no identification)", _AGAIN, _GARBLED)
 
 
 def _stripped(raw: bytes) -> bytes:
@@ -94,6 +96,9 @@ async def _confirmation(link: SerialLink, wanted: bytes, deadline: float) -> Non
         raise OpeningFailed(
             "Mode E Not Offered (the meter began a readout of text)",
             "the meter takes no HDLC at this port; try opening=hdlc, or another port",
+            "the meter does not know mode E, though its identification names it",
         )
     if came and came != wanted:
-        raise OpeningFailed(f"Mode E Opening Failed (the meter answered {came.hex()} to the acknowledgement)", _AGAIN)
+        raise OpeningFailed(
+            f"Mode E Opening Failed (the meter answered {came.hex()} to the acknowledgement)", _AGAIN, _GARBLED
+        )

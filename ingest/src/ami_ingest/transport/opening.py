@@ -22,6 +22,7 @@ async def open_link(endpoint: Endpoint, *, connect_timeout_s: float, tls: Tls | 
         raise NotCalled(
             "Not Connected (the meter has not called in)",
             "check that the meter has the address of this agent, and that `listen` has a socket of role call-in",
+            "only the meter can connect, and it has no connection now",
         )
     if endpoint.scheme is Scheme.UDP:
         return await datagram.connect(endpoint.host, endpoint.port, connect_timeout_s)

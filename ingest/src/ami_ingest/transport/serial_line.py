@@ -127,6 +127,7 @@ class SerialLink:
                 raise SerialPortFailed(
                     f"Serial Port Hung (no octet taken within {timeout_s:g} s)",
                     "the port is reset for the next meter; if it stays so, unplug the adapter and look at its driver",
+                    "the port's buffer is full, and the adapter takes nothing out of it",
                 )
         self._sent += len(data)
         await asyncio.sleep(max(0.0, began + len(data) * self.octet_s - time.monotonic()))
@@ -216,7 +217,8 @@ async def open_line(line: SerialLine, timeout_s: float, *, by_id: Path = BY_ID) 
     except asyncio.TimeoutError:
         raise SerialPortFailed(
             f"Serial Port In Use (by another meter of this line for {wait_s:g} s)",
-            "read the meters of one line one after the other: give them a network with concurrency 1",
+            "look for a session that does not end; give the meters of one line a network with concurrency 1",
+            "the line carries one conversation at a time, and our turn did not come",
         ) from None
     try:
         link = SerialLink(await _opened(line, state, timeout_s, by_id), line, state)
@@ -319,4 +321,4 @@ def port_failed(error: BaseException) -> SerialPortFailed:
     """Put what the system says about a port into our words."""
     number = _number(error) or errno.EINVAL
     words, remedy = _WORDS.get(number, ("Failed", "look at the adapter, its cable and its driver"))
-    return SerialPortFailed(f"Serial Port {words} (Error {number})", remedy)
+    return SerialPortFailed(f"Serial Port {words} (Error {number})", remedy, os.strerror(number))

@@ -137,8 +137,6 @@ def described(arguments: argparse.Namespace) -> dict[str, Any]:
     })  # fmt: skip
     if arguments.fault:
         tree["faults"] = [*(tree.get("faults") or ()), *map(_fault, arguments.fault)]
-    if arguments.only:
-        tree.pop("push" if arguments.only == "serve" else "listen", None)
     return tree
 
 
@@ -187,7 +185,12 @@ class Run:
     def __init__(self, tree: dict[str, Any], arguments: argparse.Namespace) -> None:
         self._arguments = arguments
         self._tree = tree
-        self.fleet = Fleet(read(tree))
+        description = read(tree)
+        self._listen = None if arguments.only == "push" else description.listen
+        self._push = None if arguments.only == "serve" else description.push
+        if self._listen is None and self._push is None:
+            raise UsageError(f"The description has nothing to {arguments.only}.")
+        self.fleet = Fleet(description, beside_pushes=self._push is None and description.push is not None)
         self.counts = Counts()
         self.reactor = Reactor()
         self.server: FleetServer | None = None
@@ -197,7 +200,7 @@ class Run:
 
     def __call__(self) -> None:
         """Run until a signal, or until all is pushed that was to be."""
-        description, reactor = self.fleet.description, self.reactor
+        reactor = self.reactor
         _allow_files()
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._stop)
@@ -210,15 +213,15 @@ class Run:
                 self.fleet.keep_truth = True
                 stack.callback(self._write_truth)
                 reactor.later(TRUTH_S, self._truth)
-            if description.listen is not None:
-                self.server = FleetServer(self.fleet, description.listen, reactor, self.counts)
+            if self._listen is not None:
+                self.server = FleetServer(self.fleet, self._listen, reactor, self.counts)
                 stack.callback(self.server.close)
             if self._arguments.inventory:
                 port = None if self.server is None else self.server.port
                 inventory.write(self._arguments.inventory, self.fleet.members, port)
             self._say(self._ready())
-            if description.push is not None:
-                self.pusher = FleetPusher(self.fleet, description.push, reactor, self.counts)
+            if self._push is not None:
+                self.pusher = FleetPusher(self.fleet, self._push, reactor, self.counts)
                 stack.callback(self.pusher.close)
             reactor.later(STATUS_S, self._status)
             gc.freeze()
@@ -227,12 +230,11 @@ class Run:
 
     def _ready(self) -> dict[str, Any]:
         ready: dict[str, Any] = {"ready": True, "meters": len(self.fleet.members)}
-        listen = self.fleet.description.listen
+        listen, push = self._listen, self._push
         if self.server is not None and listen is not None:
             ready["listening"] = f"{listen.address}:{self.server.port}"
             ready["last"] = f"{listen.host(len(self.fleet.members) - 1)}:{self.server.port}"
             ready["sockets"] = self.server.listening_sockets
-        push = self.fleet.description.push
         if push is not None:
             ready["pushing"] = f"{push.host}:{push.port}"
             ready["rate"] = push.rate

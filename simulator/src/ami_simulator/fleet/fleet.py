@@ -22,6 +22,7 @@ from ami_simulator.meter import PLACE, VirtualMeter
 
 COUNTERS_SINCE: Final = 1_735_689_600
 """2025-01-01. Counters begin with the seconds since then: they go on rising when a fleet is started again."""
+UPPER_HALF: Final = 1 << 31
 POLICY: Final = {Protection.NONE: 0, Protection.AUTHENTICATED_ENCRYPTED: 3}
 _NONE: Final[tuple[Fault, ...]] = ()
 
@@ -43,7 +44,14 @@ class Condition(NamedTuple):
 class Fleet:
     """All meters of a description, and their state. Nothing is kept of a meter nobody has asked."""
 
-    def __init__(self, description: FleetDescription, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        description: FleetDescription,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+        beside_pushes: bool = False,
+    ) -> None:
+        """`beside_pushes`: another process pushes for the same meters, so that counters must be others here."""
         self.description = description
         self.members = Members(description)
         self.plan = FaultPlan(description.faults, description.seed, len(self.members), self.members.hdlc)
@@ -54,7 +62,7 @@ class Fleet:
         self._began = monotonic()
         clock = description.clock
         self.start = time.time() if clock is None else clock.timestamp()
-        first = max(1, int(self.start) - COUNTERS_SINCE)
+        first = max(1, int(self.start) - COUNTERS_SINCE) + (UPPER_HALF if beside_pushes else 0)
         self.sent = array("I", (first,)) * (2 * len(self.members))
         """Next invocation counter by identity."""
         self._first = first

@@ -116,6 +116,7 @@ def write(folder: Path, members: Members, port: int | None = None) -> None:
 
 def _private(path: Path, content: object) -> None:
     """Write JSON to a file of mode 600, whatever mode one of that name had."""
-    path.unlink(missing_ok=True)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+    opened = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(opened, "w", encoding="utf-8") as file:
+        os.fchmod(opened, 0o600)
         json.dump(content, file)

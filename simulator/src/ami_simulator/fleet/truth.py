@@ -14,17 +14,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from datetime import datetime, timezone, tzinfo
+from datetime import datetime, timezone
 from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any, Final, NamedTuple, Union
 
 from ami_dlms.cosem.units import ScalerUnit
+from ami_dlms.cosem_time import CosemDateTime
 from ami_dlms.errors import UsageError
 from ami_dlms.obis import format_obis
 from ami_dlms.security import Protection
 from ami_simulator.fleet.description import FleetDescription, read
-from ami_simulator.fleet.faults import Kind
 from ami_simulator.fleet.members import Members
 from ami_simulator.load_profile import PERIOD_S
 from ami_simulator.meter import (
@@ -38,6 +38,7 @@ from ami_simulator.meter import (
     VOLT,
     WATT,
     WATT_HOUR,
+    stamp,
 )
 from ami_simulator.signals import Household
 
@@ -65,6 +66,8 @@ class PushSent(NamedTuple):
     """Invocation counter where it was protected; in any case also the number of the notification (24 bits)."""
     time: str
     """Of the meter's clock, in UTC."""
+    deviation: int
+    """From its local time to UTC, in minutes, as it was stamped."""
     protection: Protection
     values: dict[str, Value]
     """By OBIS code."""
@@ -134,8 +137,8 @@ class Truth:
         imported, exported = self._household(identity).energies(second)
         return {format_obis(name): Value(str(raw), "Wh") for name, raw in ((IMPORT, imported), (EXPORT, exported))}
 
-    def push(self, identity: int, counter: int, second: int, mark: str = "") -> PushSent:
-        """Return what a push said."""
+    def push(self, identity: int, counter: int, second: int, zone: int = 0, mark: str = "") -> PushSent:
+        """Return what a push said; `zone` and `mark` as in the log."""
         index = identity % len(self.members)
         return PushSent(
             index,
@@ -144,6 +147,7 @@ class Truth:
             self.members.system_title(identity).hex(),
             counter,
             _time(second),
+            self._deviation(second, zone),
             self.members.protection(index),
             self.values(identity, second),
             mark,
@@ -156,10 +160,9 @@ class Truth:
         serial = self.members.serial(identity)
         return RegisterRead(index, self._id(index), serial, _time(second), OBIS[place], _value(place, raw))
 
-    def zone(self, number: int) -> tzinfo:
-        """Return the zone a push of the log was stamped in."""
-        found = self.description.faults[number - 1].zone if number else None
-        return found or self.description.zone
+    def _deviation(self, second: int, zone: int) -> int:
+        there = self.description.faults[zone - 1].zone if zone else None
+        return CosemDateTime.from_bytes(stamp(second, there or self.description.zone)).deviation or 0
 
     def _id(self, index: int) -> str:
         return f"amv-{self.members.serial(index):08d}"
@@ -210,12 +213,8 @@ def _opened(path: Path, head: str) -> Truth:
 
 def _said(truth: Truth, line: list[Any]) -> Sent:
     match line:
-        case ["p", int(identity), int(counter), int(second), int(), str(mark)]:
-            return truth.push(identity, counter, second, mark)
+        case ["p", int(identity), int(counter), int(second), int(zone), str(mark)]:
+            return truth.push(identity, counter, second, zone, mark)
         case ["r", int(identity), int(second), int(place)]:
             return truth.register(identity, second, place)
     raise ValueError(line)
-
-
-IDENTITY_FAULTS: Final = frozenset((Kind.WRONG_KEY,))
-"""Faults beside those of the wire that keep a push from becoming a reading."""

@@ -26,10 +26,13 @@ FRAMINGS = (Framing.WRAPPER, Framing.HDLC)
 def test_associate_read_release(converse, authentication, framing, chunk) -> None:
     talk = converse(authentication, framing, chunk=chunk)
 
+    assert talk.server.associated == 0
     associated = talk.associate()
+    assert talk.server.associated == 1
     (answer,) = talk.say(talk.client.get(ENERGY))
     (released,) = talk.say(talk.client.release())
 
+    assert talk.server.associated == 0
     assert associated.conformance & Conformance.GET
     assert associated.max_pdu == 1024
     assert answer.result == axdr.uint32(4711)

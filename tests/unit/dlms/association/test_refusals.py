@@ -228,3 +228,13 @@ def test_a_tag_that_does_not_verify_is_the_answers_result(converse) -> None:
 
     assert isinstance(answer.result, TagMismatch)
     assert talk.client.state is ClientState.READY
+
+
+@pytest.mark.parametrize("framing", FRAMINGS)
+@pytest.mark.parametrize("authentication", [NONE, LLS, GMAC])
+def test_a_server_may_refuse_everybody(converse, authentication, framing):
+    talk = converse(authentication, framing, server={"refuse": Diagnostic.NO_REASON_GIVEN})
+    error = refused(talk)
+    assert isinstance(error, AssociationRefused)
+    assert error.diagnostic == Diagnostic.NO_REASON_GIVEN
+    assert talk.server.associated == 0

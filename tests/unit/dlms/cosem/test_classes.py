@@ -111,7 +111,7 @@ def served():
         max_send=1024,
     )
     setup = SecuritySetup(policy=3, suite=0, server_system_title=meter.system_title)
-    return (*objects, association, setup, DataObject(bytes(6), axdr.structure()))
+    return (*objects.values(), association, setup, DataObject(bytes(6), axdr.structure()))
 
 
 @pytest.mark.parametrize("item", served(), ids=lambda item: f"{item.class_id}-{item.logical_name.hex()}")

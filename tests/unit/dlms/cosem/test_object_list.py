@@ -30,7 +30,7 @@ def test_what_our_server_lists():
         max_send=1024,
     )
     listed = {each.logical_name: each for each in read_object_list(association.read(2))}
-    assert set(listed) == {each.logical_name for each in association.objects}
+    assert set(listed) == {*VirtualMeter(7).device.objects, CURRENT_ASSOCIATION}
     profile = listed[LOAD_PROFILE]
     assert (profile.class_id, profile.version, profile.interface_class.name) == (7, 1, "Profile generic")
     assert profile.attributes[2] == AttributeAccess(1, (1, 2))

@@ -163,9 +163,7 @@ async def test_known_by_its_address_and_a_message_on_its_way_is_not_lost(house, 
 @pytest.mark.parametrize(("scheme", "framing"), [("call-in", Framing.WRAPPER), ("hdlc+call-in", Framing.HDLC)])
 async def test_who_says_nothing_is_asked_for_its_name(house, sink, scheme, framing):
     caller = Caller(4, framing)
-    made, address, handed = await house(
-        inventory(4, scheme, id=ldn(4)), inventory(5, scheme, logical_device_name=ldn(5))
-    )
+    _, address, handed = await house(inventory(4, scheme, id=ldn(4)), inventory(5, scheme, logical_device_name=ldn(5)))
     await caller.call(address)
 
     assert (await asyncio.wait_for(handed.get(), 10))[0] == ldn(4)

@@ -91,6 +91,25 @@ async def test_a_meter_is_read_and_both_sides_prove_who_they_are(authority, tls_
     assert b"00000021" in reading.records[0].value
 
 
+async def test_much_at_once_comes_whole(authority):
+    octets = bytes(range(256)) * 4096
+
+    async def serve(reader, writer):
+        writer.write(await reader.readexactly(len(octets)))
+        writer.close()
+
+    context = server_context(authority.issue("meter", hosts=["127.0.0.1"]))
+    async with await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context, limit=2 * len(octets)) as server:
+        endpoint = Endpoint.parse(f"tls://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        link = await open_link(endpoint, connect_timeout_s=5, tls=Tls(trust=authority.trust))
+        await link.send(octets, 10)
+        came = b""
+        while len(came) < len(octets):
+            came += await link.receive(10)
+        await link.close()
+    assert came == octets
+
+
 async def test_a_name_may_be_told_where_the_address_is_none(authority, tls_meter):
     port = await tls_meter(server_context(authority.issue("meter", hosts=["meter-21.example"])))
     endpoint = Endpoint.parse(f"tls://127.0.0.1:{port}")
