@@ -273,6 +273,10 @@ class SpoolFile:
         row = self._connection.execute("SELECT first_us FROM segment ORDER BY first LIMIT 1").fetchone()
         return None if row is None else int(row[0])
 
+    def empty_journal(self) -> None:
+        """Move what the journal holds into the file, so that its room is used again. Raises sqlite3.Error."""
+        self._connection.execute("PRAGMA wal_checkpoint(RESTART)").fetchall()
+
     def shrink(self) -> None:
         """Give free pages back to the disk, a step at a time, where more is free than used. Raises sqlite3.Error."""
         (free,) = self._connection.execute("PRAGMA freelist_count").fetchone()

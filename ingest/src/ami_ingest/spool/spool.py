@@ -30,6 +30,7 @@ from ami_ingest.errors import SpoolError
 from ami_ingest.record import RawRecord, now_us
 from ami_ingest.spool import file as spool_file
 from ami_ingest.spool.file import Batch, Dropped, Position, Row, SpoolFile
+from ami_ingest.spool.reserve import Reserve
 from ami_ingest.spool.segment import Segment, SegmentDamaged, decode, encode, pieces
 
 WhenFull = Literal["wait", "drop-oldest"]
@@ -99,6 +100,7 @@ class Spool:
         self._uuid = ""
         self._prefix = b""
         self._lock_file: int | None = None
+        self._reserve = Reserve(path)
         self._count = 0
         self._bytes = 0
         self._pending_records = 0
@@ -489,12 +491,17 @@ class Spool:
                 return False
             published = self._published
         if published > self._forgotten:
-            # Deleting needs less room than writing, and gives pages that writing can use.
+            # Deleting needs little room, which is kept for it, and gives pages that writing can use.
+            self._reserve.give_up()
             try:
+                writer.empty_journal()
                 freed = writer.sums_up_to(published)
                 writer.write(Batch(), published)
+                writer.empty_journal()
             except sqlite3.Error:
                 return True
+            finally:
+                self._reserve.take_back()
             with self._lock:
                 self._forgotten = published
                 self._count -= freed[0]
@@ -502,6 +509,8 @@ class Spool:
         return True
 
     def _abandon(self, writes: list[_Write], error: sqlite3.Error) -> None:
+        with self._lock:
+            writes = writes + self._writes
         lost = sum(len(write.records) for write in writes)
         self._log.error("stopped before the spool could be written", lost_records=lost, error=str(error))
         for write in writes:
@@ -524,6 +533,7 @@ class Spool:
                 self._drop(writer, writer.drop(self._handed, octets=octets), "max_mb")
             self._say_dropped()
             writer.shrink()
+            self._reserve.keep()
         except sqlite3.Error as error:
             if spool_file.is_damage(error):
                 self.suspect(error, self._generation)
