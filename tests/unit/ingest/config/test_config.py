@@ -368,7 +368,7 @@ MISTAKES = [
         SMALL + "schedules: {s: {every: 1h, profiles: [{obis: 1.0.99.1.0.255, last: long}]}}\n",
         "schedules.s.profiles[0].last: 'long' is no time span; write",
     ),
-    (SMALL + "schedules: {s: {every: 1h, activ: no}}\n", "schedules.s.activ: unknown key; did you mean 'active'?"),
+    (SMALL + "schedules: {s: {every: 1h, jitterr: 1s}}\n", "schedules.s.jitterr: unknown key; did you mean 'jitter'?"),
     (SMALL + "defaults: {network: n}\n", "defaults.network: 'n' is no network; add it to `networks`"),
     (SMALL + "defaults: {adress: x}\n", "defaults.adress: unknown key; "),
     (
