@@ -14,7 +14,7 @@ import structlog
 from ami_ingest.config.model import AgentConfig
 from ami_ingest.config.watch import Watch
 from ami_ingest.descriptors import raise_limit
-from ami_ingest.logs import logger
+from ami_ingest.logs import opened
 from ami_ingest.meters.counters import CounterStore
 from ami_ingest.push.listener import Listener
 from ami_ingest.schedule.scheduler import Scheduler
@@ -28,7 +28,7 @@ _FILES_OF_OURS = 200
 
 
 def run(config: AgentConfig, stop: threading.Event | None = None, watch: Watch | None = None) -> None:
-    """Run the agent until SIGTERM, SIGINT or `stop`; logs to stderr.
+    """Run the agent until SIGTERM, SIGINT or `stop`; logs to stderr and to the files of `logs.folder`.
 
     With a `watch` changes of the configuration are taken over, and SIGHUP has it read again.
 
@@ -36,15 +36,21 @@ def run(config: AgentConfig, stop: threading.Event | None = None, watch: Watch |
     """
     # The publisher says in one line what the Kafka client would repeat for every broker.
     logging.getLogger("ami_kafka").addHandler(logging.NullHandler())
-    asyncio.run(_until_stopped(config, stop, watch))
+    with opened(config.logs) as log:
+        asyncio.run(_until_stopped(config, stop, watch, log))
 
 
-async def _until_stopped(config: AgentConfig, stop: threading.Event | None, watch: Watch | None) -> None:
+async def _until_stopped(
+    config: AgentConfig,
+    stop: threading.Event | None,
+    watch: Watch | None,
+    log: structlog.typing.FilteringBoundLogger,
+) -> None:
     ended = asyncio.Event()
     with _signals(ended, watch):
         watcher = None if stop is None else asyncio.create_task(_forward(stop, ended))
         try:
-            await serve(config, ended, log=logger(), watch=watch)
+            await serve(config, ended, log=log, watch=watch)
         finally:
             if watcher is not None:
                 watcher.cancel()
