@@ -48,7 +48,7 @@ def opened(logs: Logs, stream: TextIO | None = None, *, quiet: bool = False, sha
     if logs.folder is None:
         flood = Flood(to_stream)
         try:
-            yield _made(flood)
+            yield _made(flood, logs.level)
         finally:
             flood.flush()
         return
@@ -68,7 +68,7 @@ def opened(logs: Logs, stream: TextIO | None = None, *, quiet: bool = False, sha
     )
     folder.start()
     try:
-        yield _made(flood)
+        yield _made(flood, logs.level)
     finally:
         flood.flush()
         folder.close()
@@ -88,7 +88,7 @@ def _told(trouble: Trouble | None) -> Event:
     }
 
 
-def _made(sink: Callable[[Event], None]) -> Logger:
+def _made(sink: Callable[[Event], None], level: str = "info") -> Logger:
     def end(_logger: Any, _method: str, event: Any) -> Any:
         sink(event)
         raise structlog.DropEvent
@@ -98,7 +98,7 @@ def _made(sink: Callable[[Event], None]) -> Logger:
         structlog.wrap_logger(
             None,
             processors=[structlog.processors.add_log_level, _stamped, structlog.processors.format_exc_info, end],
-            wrapper_class=structlog.make_filtering_bound_logger("info"),
+            wrapper_class=structlog.make_filtering_bound_logger(level),
             cache_logger_on_first_use=True,
         ),
     )

@@ -49,6 +49,13 @@ def test_files_in_json(tmp_path):
         assert (entry["event"], entry["meter"], entry["level"]) == ("broken", "m-1", "error")
 
 
+def test_what_is_less_important_than_wished_is_left_out(tmp_path):
+    with opened(Logs(folder=tmp_path, level="error"), io.StringIO()) as log:
+        log.warning("slow")
+        log.error("broken")
+    assert [line.rsplit(" ", 1)[1] for line in lines(tmp_path / "ingest.log")] == ["broken"]
+
+
 def test_a_folder_that_cannot_be_written_is_told_once_and_tried_again(tmp_path):
     (tmp_path / "in-the-way").write_text("")
     stream = io.StringIO()
