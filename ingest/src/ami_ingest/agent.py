@@ -13,7 +13,11 @@ import structlog
 
 from ami_ingest.config.model import AgentConfig
 from ami_ingest.config.watch import Watch
+from ami_ingest.control.place import NAME as CONTROL
+from ami_ingest.control.place import Place
+from ami_ingest.control.server import ControlServer
 from ami_ingest.descriptors import raise_limit
+from ami_ingest.inside import AgentInside
 from ami_ingest.logs import opened
 from ami_ingest.meters.counters import CounterStore
 from ami_ingest.push.listener import Listener
@@ -21,6 +25,7 @@ from ami_ingest.schedule.scheduler import Scheduler
 from ami_ingest.spool.publisher import MakeProducer, Publisher, producer_for
 from ami_ingest.spool.spool import Spool
 from ami_ingest.transport.call_in import CallIn
+from ami_kafka.observe import endpoint
 
 _STOP_POLL_S = 0.2
 _FILES_OF_OURS = 200
@@ -106,52 +111,71 @@ async def serve(
         bootstrap=config.kafka.bootstrap,
         log=log,
     )
+    inside = AgentInside(config, spool=spool, listener=listener, scheduler=scheduler, publisher=publisher)
+    place = Place(config.control or config.state_dir / CONTROL, config.control_group)
+    control = ControlServer(place, scheduler, inside, log=log)
     spool.open()
     try:
-        await listener.start()
-        await call_in.start()
-        publisher.start()
-        polling = asyncio.create_task(scheduler.run())
+        with _observed(config, inside, log):
+            await control.start()
+            await listener.start()
+            await call_in.start()
+            publisher.start()
 
-        def apply(new: AgentConfig) -> None:
-            scheduler.apply(new.meters)
-            call_in.apply(new.meters, new.push)
-            listener.apply(new.push, new.meters)
+            def apply(new: AgentConfig) -> None:
+                scheduler.apply(new.meters)
+                call_in.apply(new.meters, new.push)
+                listener.apply(new.push, new.meters)
+                inside.apply(new)
 
-        watching = None if watch is None else asyncio.create_task(watch.run(apply, log))
-        log.info(
-            "collecting",
-            meters=len(config.meters),
-            kafka=config.kafka.bootstrap,
-            spooled=spool.depth[0],
-            open_files=files,
-        )
-        if started is not None:
-            started.set_result(listener)
-        try:
-            await _first(stop, polling)
-        finally:
-            log.info("stopping")
-            for task in (watching, polling):
-                if task is not None:
+            tasks = [asyncio.create_task(inside.observer.run()), asyncio.create_task(scheduler.run())]
+            if watch is not None:
+                tasks.append(asyncio.create_task(watch.run(apply, log)))
+            log.info(
+                "collecting",
+                meters=len(config.meters),
+                kafka=config.kafka.bootstrap,
+                spooled=spool.depth[0],
+                open_files=files,
+            )
+            if started is not None:
+                started.set_result(listener)
+            try:
+                await _first(stop, tasks)
+            finally:
+                log.info("stopping")
+                await control.stop()
+                for task in reversed(tasks):
                     task.cancel()
                     with contextlib.suppress(asyncio.CancelledError):
                         await task
-            await call_in.stop()
-            await listener.stop()
-            await asyncio.to_thread(publisher.stop)
+                await call_in.stop()
+                await listener.stop()
+                await asyncio.to_thread(publisher.stop)
     finally:
+        await control.stop()
         await asyncio.to_thread(spool.close)
     log.info("stopped", published=publisher.published, spooled=spool.depth[0])
 
 
-async def _first(stop: asyncio.Event, polling: asyncio.Task[None]) -> None:
-    """Wait for the stop. Polling ends by itself only by a defect, which is raised."""
+@contextlib.contextmanager
+def _observed(config: AgentConfig, inside: AgentInside, log: structlog.typing.FilteringBoundLogger) -> Iterator[None]:
+    """Serve metrics and health where the configuration says so. Raises AddressUnusable."""
+    if config.observe is None:
+        yield
+        return
+    with endpoint.serve(endpoint.Address.parse(config.observe), inside.observer) as where:
+        log.info("metrics and health are served", at=where)
+        yield
+
+
+async def _first(stop: asyncio.Event, tasks: list[asyncio.Task[None]]) -> None:
+    """Wait for the stop. The tasks end by themselves only by a defect, which is raised."""
     stopping = asyncio.create_task(stop.wait())
     try:
-        done, _ = await asyncio.wait({stopping, polling}, return_when=asyncio.FIRST_COMPLETED)
-        if polling in done:
-            polling.result()
+        done, _ = await asyncio.wait({stopping, *tasks}, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
     finally:
         stopping.cancel()
 

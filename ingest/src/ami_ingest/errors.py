@@ -70,6 +70,8 @@ class SessionError(IngestError):
     """Names the kind of failure, for filters and metrics."""
     again: ClassVar[bool] = True
     """Whether another try may go better without anybody doing something."""
+    phase: str = ""
+    """How far the session had come: connect, associate or read; empty where there was none."""
 
     def __init__(self, message: str, remedy: str = "", cause: str = "") -> None:
         super().__init__(message)

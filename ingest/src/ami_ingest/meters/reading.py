@@ -14,7 +14,7 @@ from ami.raw.v1.exchange_pb2 import Exchange
 from ami_dlms import axdr
 from ami_dlms.apdu import CosemAttribute, DataAccessResult
 from ami_dlms.axdr import Data
-from ami_dlms.client import Answer, ClientSettings
+from ami_dlms.client import Answer, ClientSettings, Result
 from ami_dlms.cosem_time import CosemDateTime
 from ami_dlms.errors import UsageError
 from ami_dlms.framing import Message
@@ -61,6 +61,8 @@ class Reading(NamedTuple):
     """Of a profile: the stamps of its rows (UTC), in the meter's order, without rows that have none."""
     rows: int | None = None
     """Of a profile: how many rows came; None where the meter refused them."""
+    result: Result | None = None
+    """What was answered, deciphered; None where it came from elsewhere."""
 
     @property
     def last_row(self) -> datetime | None:
@@ -156,7 +158,7 @@ class MeterReader:
             class_id, _ = await self._objects.class_of(session, target.obis)
         context = await self._objects.context(session, class_id, target.obis, target.attribute)
         answer = await session.get(CosemAttribute(class_id, target.obis, target.attribute))
-        return self._reading(answer, context)
+        return self.reading(answer, context)
 
     async def profile(
         self,
@@ -173,7 +175,7 @@ class MeterReader:
             access = range_descriptor(clock.stamp(first), clock.stamp(last))
             answer = await session.get(CosemAttribute(PROFILE_GENERIC, obis, 2), access)
             came = rows.stamps(answer.result, columns.capture_objects, columns.period_s or 0, clock)
-            yield self._reading(answer, context)._replace(stamps=came, rows=rows.count(answer.result))
+            yield self.reading(answer, context)._replace(stamps=came, rows=rows.count(answer.result))
 
     def pushes(self, session: MeterSession) -> list[RawRecord]:
         """Return the records of what the meter pushed during the session, once."""
@@ -206,14 +208,15 @@ class MeterReader:
         answer = await session.set(CosemAttribute(CLOCK, CLOCK_OBIS, 2), axdr.octets(to.to_bytes()))
         return answer.result is DataAccessResult.SUCCESS
 
-    def _reading(self, answer: Answer, context: Exchange) -> Reading:
+    def reading(self, answer: Answer, context: Exchange) -> Reading:
+        """Make the records of an answer; `context` says what was asked."""
         exchange = Exchange()
         exchange.CopyFrom(context)
         exchange.request = answer.request
         message = Message(answer.raw, self.access.framing, (answer.raw,), complete=True)
         origin = self.access.origin(self._agent, self._system_title)
         records = from_message(message, origin, now_us(), exchange.SerializeToString(deterministic=True))
-        return Reading(tuple(records), exchange)
+        return Reading(tuple(records), exchange, result=answer.result)
 
     async def _outbound_counter(
         self, settings: ClientSettings, link: Link | None

@@ -111,7 +111,14 @@ class MeterSession:
         return self._usable
 
     async def open(self) -> None:
-        """Connect and associate. Raises SessionError."""
+        """Connect and associate. Raises SessionError, which says in which phase."""
+        try:
+            await self._open()
+        except SessionError as error:
+            error.phase = self.phase
+            raise
+
+    async def _open(self) -> None:
         began = time.monotonic()
         if self._link is None:
             try:
@@ -135,7 +142,11 @@ class MeterSession:
 
     async def get(self, attribute: CosemAttribute, access: SelectiveAccess | None = None) -> Answer:
         """Read one attribute, block transfers included. Raises SessionError; the session is unusable afterwards."""
-        return await self._exchange(_encode(lambda: self._client.get(attribute, access)), Answer)
+        try:
+            return await self._exchange(_encode(lambda: self._client.get(attribute, access)), Answer)
+        except SessionError as error:
+            error.phase = self.phase
+            raise
 
     async def set(self, attribute: CosemAttribute, value: Data) -> Answer:
         """Write one attribute; the result says whether the meter took it. Raises SessionError, as `get`."""

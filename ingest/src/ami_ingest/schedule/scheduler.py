@@ -168,8 +168,8 @@ class Scheduler:
         state = self._states.get(meter_id)
         reused = state.session if state is not None else None
 
-        async def work(_: MeterReader, session: MeterSession) -> Pinged:
-            return await ping(session, reused=session is reused)
+        async def work(reader: MeterReader, session: MeterSession) -> Pinged:
+            return await ping(reader, session, reused=session is reused)
 
         return await self._ask(meter_id, work)
 
