@@ -15,7 +15,10 @@ from ami_dlms.cosem.interface import SIMPLE
 from ami_ingest.config import inventory
 from ami_ingest.config.form import FileForm, Section, SettingsForm, schema_text
 from ami_ingest.config.yaml_file import without_none
+from ami_ingest.observe.health import MEANS
+from ami_ingest.observe.names import METRICS as AGENT_METRICS
 from ami_ingest.transport.profiles import BUILT_IN
+from ami_kafka.observe.metric import Metric
 from ami_normalize.observe.names import METRICS, WORKER_METRICS
 from ami_schemas import event_types, units
 from ami_schemas.diagnoses import Diagnosis
@@ -92,12 +95,42 @@ def metrics() -> str:
         "| metric | labels | says | do |",
         "| --- | --- | --- | --- |",
     ]
-    for metric in (*METRICS, *WORKER_METRICS):
-        name = metric.exposed[0] if metric.kind != "histogram" else metric.name
-        labels = ", ".join(f"`{label}`" for label in metric.labels)
-        kind = " (histogram)" if metric.kind == "histogram" else ""
-        page += [f"| `{name}`{kind} | {labels} | {metric.says} | {metric.do} |"]
+    return "\n".join([*page, *map(_metric, (*METRICS, *WORKER_METRICS)), ""])
+
+
+def agent_metrics() -> str:
+    """The page of the agent's health and metrics."""
+    page = [
+        "# Is the agent well? Health and metrics",
+        "",
+        'With `observe: "9465"` in its configuration (127.0.0.1 only; `"0.0.0.0:9465"` to let others ask) `ami collect`',
+        "serves `http://127.0.0.1:9465/health` for people (JSON), `/healthz` for what watches processes (200 or 503), and",
+        "`/metrics` for Prometheus. Alerts and dashboards: [deploy/monitoring](../deploy/monitoring/). `ami doctor` shows the",
+        "state too.",
+        "",
+        "**Healthy means progress**, not being alive. What is spooled leaves within 60 s while Kafka is there; a poll ends",
+        "within 10 minutes while meters are due, and of 20 that fail some succeed; the event loop turns. Without Kafka the",
+        "agent spools, which is its work then: it is healthy, and says so.",
+        "",
+        "| state | means | do |",
+        "| --- | --- | --- |",
+        *(f"| `{state.value}` | {means} | {do} |" for state, (means, do) in MEANS.items()),
+        "",
+        "| metric | labels | says | do |",
+        "| --- | --- | --- | --- |",
+        *map(_metric, AGENT_METRICS),
+        "",
+        "Signal quality is not among them: where a meter has it as an object (0.0.25.6.0.255), the agent publishes that as",
+        "received, when a schedule reads it, and does not look inside.",
+    ]
     return "\n".join([*page, ""])
+
+
+def _metric(metric: Metric) -> str:
+    name = metric.exposed[0] if metric.kind != "histogram" else metric.name
+    labels = ", ".join(f"`{label}`" for label in metric.labels)
+    kind = " (histogram)" if metric.kind == "histogram" else ""
+    return f"| `{name}`{kind} | {labels} | {metric.says} | {metric.do} |"
 
 
 def quality() -> str:
@@ -380,6 +413,7 @@ PAGES: dict[str, Callable[[], str]] = {
     **{f"reasons/{one.value}.md": partial(reason_page, one) for one in Reason},
     "diagnoses.md": diagnoses,
     "metrics.md": metrics,
+    "agent-metrics.md": agent_metrics,
     "quality.md": quality,
     "classes.md": classes,
     "events.md": events,

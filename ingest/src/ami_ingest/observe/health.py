@@ -35,6 +35,26 @@ class State(str, Enum):
     STUCK = "stuck"
 
 
+MEANS: Final = {
+    State.WORKING: ("meters are read or push, records leave", ""),
+    State.IDLE: ("nothing is spooled, and no meter is read or connected", "where meters should be: see the inventory"),
+    State.KAFKA_AWAY: (
+        "the brokers do not answer; records wait on disk, which is the agent's work then: it is healthy",
+        "mend the brokers or the backhaul; nothing is lost until the spool is full",
+    ),
+    State.SPOOL_FULL: (
+        "the spool has reached its bound: meters wait, or what is oldest is dropped, as `spool.when_full` says",
+        "bring Kafka back, or raise `spool.max_mb`",
+    ),
+    State.DISK: ("the spool cannot be written: records wait in memory", "free space on the disk, or check it"),
+    State.STUCK: (
+        "no progress: Kafka takes nothing though it answers, no poll ends or succeeds, or the event loop stands still",
+        "the reason says which; a restart helps only where it says so",
+    ),
+}
+"""What each state means, and what to do; the pages of docs/ show it."""
+
+
 class Report(NamedTuple):
     """How it is."""
 
