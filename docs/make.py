@@ -101,17 +101,7 @@ def metrics() -> str:
 def agent_metrics() -> str:
     """The page of the agent's health and metrics."""
     page = [
-        "# Is the agent well? Health and metrics",
-        "",
-        'With `observe: "9465"` in its configuration (127.0.0.1 only; `"0.0.0.0:9465"` to let others ask) `ami collect`',
-        "serves `http://127.0.0.1:9465/health` for people (JSON), `/healthz` for what watches processes (200 or 503), and",
-        "`/metrics` for Prometheus. Alerts and dashboards: [deploy/monitoring](../deploy/monitoring/). `ami doctor` shows the",
-        "state too.",
-        "",
-        "**Healthy means progress**, not being alive. What is spooled leaves within 60 s while Kafka is there; a poll ends",
-        "within 10 minutes while meters are due, and of 20 that fail some succeed; the event loop turns. Without Kafka the",
-        "agent spools, which is its work then: it is healthy, and says so.",
-        "",
+        AGENT_HEALTH,
         "| state | means | do |",
         "| --- | --- | --- |",
         *(f"| `{state.value}` | {means} | {do} |" for state, (means, do) in MEANS.items()),
@@ -119,11 +109,25 @@ def agent_metrics() -> str:
         "| metric | labels | says | do |",
         "| --- | --- | --- | --- |",
         *map(_metric, AGENT_METRICS),
-        "",
-        "Signal quality is not among them: where a meter has it as an object (0.0.25.6.0.255), the agent publishes that as",
-        "received, when a schedule reads it, and does not look inside.",
+        AGENT_SIGNAL,
     ]
-    return "\n".join([*page, ""])
+    return "\n".join(page)
+
+
+AGENT_HEALTH = """# Is the agent well? Health and metrics
+
+With `observe: "9465"` in its configuration (127.0.0.1 only; `"0.0.0.0:9465"` to let others ask) `ami collect` serves
+`http://127.0.0.1:9465/health` for people (JSON), `/healthz` for what watches processes (200 or 503), and `/metrics`
+for Prometheus. Alerts and dashboards: [deploy/monitoring](../deploy/monitoring/). `ami doctor` shows the state too.
+
+**Healthy means progress**, not being alive. What is spooled leaves within 60 s while Kafka is there; a poll ends
+within 10 minutes while meters are due, and of 20 that fail some succeed; the event loop turns. Without Kafka the agent
+spools, which is its work then: it is healthy, and says so.
+"""
+AGENT_SIGNAL = """
+Signal quality is not among them: where a meter has it as an object (0.0.25.6.0.255), the agent publishes that as
+received, when a schedule reads it, and does not look inside.
+"""
 
 
 def _metric(metric: Metric) -> str:

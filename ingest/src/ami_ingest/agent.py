@@ -111,7 +111,14 @@ async def serve(
         bootstrap=config.kafka.bootstrap,
         log=log,
     )
-    inside = AgentInside(config, spool=spool, listener=listener, scheduler=scheduler, publisher=publisher)
+    inside = AgentInside(
+        config,
+        spool=spool,
+        listener=listener,
+        scheduler=scheduler,
+        publisher=publisher,
+        reload=None if watch is None else watch.reload,
+    )
     place = Place(config.control or config.state_dir / CONTROL, config.control_group)
     control = ControlServer(place, scheduler, inside, log=log)
     spool.open()

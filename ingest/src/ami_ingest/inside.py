@@ -6,7 +6,7 @@ import hashlib
 import os
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import fields
 from importlib import metadata
 from typing import Any
@@ -20,9 +20,6 @@ from ami_ingest.schedule.scheduler import Scheduler
 from ami_ingest.spool.publisher import Publisher
 from ami_ingest.spool.spool import Spool
 
-Reload = Callable[[], Awaitable[Mapping[str, Any]]]
-"""Reads the configuration again and applies it; returns what changed. Raises IngestError."""
-
 
 class AgentInside:
     """Knows where in the agent everything is; an `Inside` of the control server."""
@@ -35,7 +32,7 @@ class AgentInside:
         listener: Listener,
         scheduler: Scheduler,
         publisher: Publisher,
-        reload: Reload | None = None,
+        reload: Callable[[], None] | None = None,
     ) -> None:
         self._spool = spool
         self._listener = listener
@@ -58,7 +55,15 @@ class AgentInside:
         oldest_us = spool.oldest_us
         return Snapshot(
             self._scheduler.stats,
-            Pushes(listener.connections, listener.received, listener.refused, listener.dropped),
+            Pushes(
+                listener.connections,
+                listener.received,
+                listener.refused,
+                listener.refused_messages,
+                listener.dropped,
+                listener.kernel_drops,
+                listener.counters_missing,
+            ),
             Spooled(
                 records,
                 octets,
@@ -66,7 +71,10 @@ class AgentInside:
                 spool.full,
                 spool.failing,
                 0.0 if oldest_us is None else max(0.0, time.time() - oldest_us / 1e6),
+                spool.dropped_records,
+                spool.damaged,
                 publisher.published,
+                publisher.refusals,
                 publisher.away,
             ),
             self._in_force,
@@ -92,11 +100,12 @@ class AgentInside:
                 "schedules": [schedule.name for schedule in meter.schedules if schedule.active],
             }
 
-    async def reload(self) -> Mapping[str, Any]:
-        """Read the configuration again. Raises IngestError."""
+    def reload(self) -> dict[str, Any]:
+        """Have the configuration read again soon; the log says what became of it. Raises ControlError."""
         if self._reload is None:
-            raise ControlError("This agent was started without a configuration file; restart it to change anything")
-        return await self._reload()
+            raise ControlError("This agent does not watch a configuration; restart it to change anything")
+        self._reload()
+        return {"asked": True, "in_force": self._in_force.fingerprint}
 
 
 def _in_force(config: AgentConfig) -> InForce:

@@ -21,6 +21,7 @@ FRAMINGS = {
     "dsmr-p1": Framing.P1,
     "raw-apdu": Framing.NONE,
 }
+BEGINS = ["", "0f", "c001", "c003", "c2", "c401", "c402", "c403", "db08", "dd", "df", "cc"]
 numbers = st.integers(0, 127)
 plain = st.one_of(
     st.sampled_from([Data(Tag.NULL, None), Data(Tag.DONT_CARE, None), Data(Tag.BOOLEAN, True)]),
@@ -141,7 +142,7 @@ def test_damaged_data_is_shown_up_to_the_damage_and_refused_as_the_decoder_does(
 
 
 @patient
-@given(st.binary(max_size=80), st.sampled_from(["", "0f", "c001", "c003", "c2", "c401", "c402", "c403", "db08", "dd", "df", "cc"]))
+@given(st.binary(max_size=80), st.sampled_from(BEGINS))
 def test_no_octets_harm(octets, begin):
     octets = bytes.fromhex(begin) + octets.lstrip(b"/")
     annotation = annotate(octets)

@@ -58,8 +58,8 @@ class Inside(Protocol):
     def meters(self) -> Iterable[Members]:
         """Return the inventory, without secrets."""
 
-    async def reload(self) -> Members:
-        """Read the configuration again; return what changed. Raises IngestError."""
+    def reload(self) -> Members:
+        """Have the configuration read again. Raises IngestError."""
 
 
 class ControlServer:
@@ -221,7 +221,7 @@ class ControlServer:
 
     async def _reload(self, _request: Request, _writer: asyncio.StreamWriter, who: str) -> Members:
         self._log.info("reload asked for", by=who)
-        return {"reloaded": dict(await self._inside.reload())}
+        return {"reloaded": dict(self._inside.reload())}
 
 
 async def _gone(reader: asyncio.StreamReader) -> None:

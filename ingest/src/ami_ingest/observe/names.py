@@ -88,16 +88,21 @@ RECEIVED: Final = Metric(
     "ami_agent_push_received_bytes", "counter", "octets that meters pushed", "falls: see the meters"
 )
 REFUSED: Final = Metric(
-    "ami_agent_push_refused", "counter", "connections and pushes refused by limits or policy",
-    "grows: the log says which limit, and who",
+    "ami_agent_push_refused", "counter", "refused: connections by a limit, messages of unknown senders by policy",
+    "grows: the log says which limit, and who; add the meters to the inventory, or see who they are",
+    ("what",),
 )  # fmt: skip
 DROPPED: Final = Metric(
-    "ami_agent_push_dropped_bytes", "counter", "octets of datagrams left out because the spool was full",
-    "any: make room in the spool, or bring Kafka back",
+    "ami_agent_push_dropped_bytes", "counter", "octets of datagrams left out: the spool was full, or one sent too much",
+    "any: make room in the spool, or bring Kafka back; the log names a peer that sends too much",
 )  # fmt: skip
 KERNEL_DROPS: Final = Metric(
     "ami_agent_push_kernel_drops", "counter", "datagrams that the system dropped before the agent could take them",
     "any: raise net.core.rmem_max (`ami doctor`), give the agent a core",
+)  # fmt: skip
+COUNTERS_MISSING: Final = Metric(
+    "ami_agent_push_counters_missing", "counter", "invocation counters that never came over UDP: lost at most",
+    "grows without kernel drops: the network on the way loses datagrams",
 )  # fmt: skip
 SPOOL_RECORDS: Final = Metric(
     "ami_agent_spool_records", "gauge", "records on disk that Kafka does not have yet",
@@ -110,6 +115,14 @@ SPOOL_LIMIT: Final = Metric(
 SPOOL_FULL: Final = Metric(
     "ami_agent_spool_full", "gauge", "1 while the spool is full", "bring Kafka back, or raise spool.max_mb"
 )
+SPOOL_DROPPED: Final = Metric(
+    "ami_agent_spool_dropped", "counter", "records that a bound of the spool removed before Kafka had them",
+    "any: they are lost; raise spool.max_mb or spool.max_age, or wait when full (spool.when_full)",
+)  # fmt: skip
+SPOOL_DAMAGED: Final = Metric(
+    "ami_agent_spool_damaged", "counter", "times a damaged spool was moved aside; what was readable was taken over",
+    "any: check the disk",
+)  # fmt: skip
 LAG: Final = Metric(
     "ami_agent_publish_lag_seconds", "gauge", "age of the oldest record that Kafka does not have; 0 without any",
     "growing: Kafka is away or too slow",
@@ -117,6 +130,10 @@ LAG: Final = Metric(
 PUBLISHED: Final = Metric(
     "ami_agent_published", "counter", "records that Kafka acknowledged", "stands still while the spool grows: see Kafka"
 )
+KAFKA_REFUSALS: Final = Metric(
+    "ami_agent_kafka_refusals", "counter", "times Kafka refused records, which stayed in the spool",
+    "any: the log says why; a topic that is missing: `ami topics apply`",
+)  # fmt: skip
 KAFKA_AWAY: Final = Metric(
     "ami_agent_kafka_away", "gauge", "1 while the brokers do not answer", "look at the brokers and the backhaul"
 )
@@ -136,7 +153,8 @@ CONFIG_LOADED: Final = Metric(
 
 METRICS: Final = (
     HEALTHY, STATE, POLLS, TURNS, IN_TIME, PHASE, LAST_SUCCESS, SESSIONS, RUNNING, WAITING, BREAKERS, CRC_ERRORS,
-    CLOCKS_OFF, CLOCKS_SET, ROWS_MISSING, CONNECTIONS, RECEIVED, REFUSED, DROPPED, KERNEL_DROPS, SPOOL_RECORDS,
-    SPOOL_BYTES, SPOOL_LIMIT, SPOOL_FULL, LAG, PUBLISHED, KAFKA_AWAY, METERS, CONFIG, CONFIG_LOADED,
+    CLOCKS_OFF, CLOCKS_SET, ROWS_MISSING, CONNECTIONS, RECEIVED, REFUSED, DROPPED, KERNEL_DROPS,
+    COUNTERS_MISSING, SPOOL_RECORDS, SPOOL_BYTES, SPOOL_LIMIT, SPOOL_FULL, SPOOL_DROPPED, SPOOL_DAMAGED, LAG, PUBLISHED,
+    KAFKA_REFUSALS, KAFKA_AWAY, METERS, CONFIG, CONFIG_LOADED,
 )  # fmt: skip
 """The most telling first."""

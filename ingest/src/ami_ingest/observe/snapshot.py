@@ -16,10 +16,15 @@ class Pushes(NamedTuple):
     received: int = 0
     """Octets."""
     refused: int = 0
+    """Connections, by limits."""
+    strangers: int = 0
+    """Messages of unknown senders, by policy."""
     dropped: int = 0
-    """Octets of datagrams that the full spool did not take."""
+    """Octets of datagrams that were not taken."""
     kernel_drops: int = 0
     """Datagrams."""
+    counters_missing: int = 0
+    """Invocation counters that never came over UDP."""
 
 
 class Spooled(NamedTuple):
@@ -34,7 +39,13 @@ class Spooled(NamedTuple):
     """The disk takes nothing."""
     oldest_s: float = 0.0
     """Age of the oldest record; 0 without any."""
+    dropped: int = 0
+    """Records that a bound removed before Kafka had them."""
+    damaged: int = 0
+    """Files that were damaged and moved aside."""
     published: int = 0
+    refusals: int = 0
+    """Times Kafka refused records."""
     away: bool = False
     """Kafka does not answer."""
 

@@ -27,8 +27,8 @@ def busy():
         counts["homes"] += 1
     return Snapshot(
         polls,
-        Pushes(1, 2, 3, 4, 5),
-        Spooled(6, 7, 8, full=True, failing=False, oldest_s=9.5, published=10, away=True),
+        Pushes(1, 2, 3, 4, 5, 6, 7),
+        Spooled(6, 7, 8, full=True, oldest_s=9.5, dropped=1, damaged=2, published=10, refusals=3, away=True),
         InForce("abc", 11.0, Counter({"homes": 12})),
     )
 
@@ -66,6 +66,7 @@ def test_numbers_come_through(observer):
     assert found['ami_agent_phase_seconds_bucket{"le": "+Inf", "phase": "connect"}'] == 2
     assert found['ami_agent_phase_seconds_sum{"phase": "connect"}'] == 300.02
     assert found['ami_agent_phase_seconds_count{"phase": "connect"}'] == 2
+    assert found['ami_agent_push_refused_total{"what": "messages"}'] == 4
     assert found["ami_agent_publish_lag_seconds{}"] == 9.5
     assert found['ami_agent_state{"state": "idle"}'] == 1  # nothing was sampled yet
     assert found['ami_agent_config_in_force{"fingerprint": "abc"}'] == 1
