@@ -9,6 +9,7 @@ import stat
 import subprocess
 import sys
 import threading
+import urllib.request
 
 import pytest
 
@@ -29,6 +30,7 @@ from ami_ingest.control.errors import AgentRefused, AgentUnreachable, ControlErr
 from ami_ingest.control.place import Place
 from ami_ingest.control.protocol import MAX_REQUEST
 from ami_ingest.control.server import MAX_CONNECTIONS
+from ami_kafka.errors import AddressUnusable
 from ami_simulator import MeterServer, VirtualMeter
 
 pytestmark = pytest.mark.wire
@@ -302,3 +304,37 @@ def test_a_group_may_be_let_in(tmp_path):
 def test_nobody_there_is_one_sentence(tmp_path):
     with pytest.raises(AgentUnreachable, match="start it"):
         Agent(tmp_path / "control.sock")
+
+
+def got(at, path):
+    with urllib.request.urlopen(at + path, timeout=20) as answer:
+        return answer.read().decode()
+
+
+async def test_metrics_and_health_of_a_real_agent(running, log):
+    (at,) = (entry["at"] for entry in log if entry["event"] == "metrics and health are served")
+    await asked(running, lambda found: found.ping("good"))
+    with pytest.raises(AgentRefused):
+        await asked(running, lambda found: found.ping("away"))
+
+    metrics = await asyncio.to_thread(got, at, "/metrics")
+    assert 'ami_agent_polls_total{group="default",result="OK"} 1.0' in metrics
+    assert 'ami_agent_polls_total{group="default",result="CONNECTION_REFUSED"} 1.0' in metrics
+    assert 'ami_agent_phase_seconds_count{phase="associate"} ' in metrics
+    assert 'ami_agent_meters{group="default"} 3.0' in metrics
+    assert (await asyncio.to_thread(got, at, "/healthz")) == "ok\n"
+    page = json.loads(await asyncio.to_thread(got, at, "/health"))
+    assert page["polls"] == {"OK": 1, "CONNECTION_REFUSED": 1}
+    assert (
+        page["config"]["fingerprint"] == (await asked(running, lambda found: found.status()))["config"]["fingerprint"]
+    )
+
+
+async def test_an_address_that_is_taken_is_one_sentence_and_nothing_stays_open(tmp_path, log):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        config = AgentConfig("edge-1", Kafka("127.0.0.1:1"), tmp_path, listen=(), observe=str(taken.getsockname()[1]))
+        with pytest.raises(AddressUnusable, match="in use"):
+            await agent.serve(config, asyncio.Event(), log=log.logger(), make_producer=lambda _: NoKafka())
+    assert not (tmp_path / "control.sock").exists()
