@@ -25,11 +25,12 @@ from ami_ingest.config.credentials import Credentials
 from ami_ingest.config.endpoint import Endpoint
 from ami_ingest.config.model import AgentConfig, Kafka, LinkProfile, Meter
 from ami_ingest.config.target import Target
+from ami_ingest.control import server as server_module
 from ami_ingest.control.client import Agent
 from ami_ingest.control.errors import AgentRefused, AgentUnreachable, ControlError
 from ami_ingest.control.place import Place
 from ami_ingest.control.protocol import MAX_REQUEST
-from ami_ingest.control.server import MAX_CONNECTIONS
+from ami_ingest.control.server import MAX_CONNECTIONS, ControlServer
 from ami_kafka.errors import AddressUnusable
 from ami_simulator import MeterServer, VirtualMeter
 
@@ -228,6 +229,28 @@ async def test_connections_are_bounded(running):
         except AgentRefused:
             continue
         break
+
+
+class Endless:
+    """An agent with more meters than anybody wants to hear of."""
+
+    def meters(self):
+        while True:
+            yield {"id": "m" * 1000}
+
+
+async def test_who_never_listens_is_put_off(tmp_path, log, monkeypatch):
+    monkeypatch.setattr(server_module, "_FLUSH_S", 0.2)
+    server = ControlServer(Place(tmp_path / "control.sock"), None, Endless(), log=log.logger())
+    await server.start()
+    _, writer = await asyncio.open_unix_connection(str(tmp_path / "control.sock"), limit=1)
+    writer.write(b'{"v":1,"do":"meters"}\n')
+    while not server._open:  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
+    while server._open:  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
+    writer.close()
+    await server.stop()
 
 
 async def test_who_goes_away_leaves_nothing_behind(running):

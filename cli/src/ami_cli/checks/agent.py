@@ -51,10 +51,9 @@ def running(sockets: Sequence[Path]) -> Iterator[Finding]:
         except IngestError as error:
             left.append((path, str(error)))
             continue
-        told = f"{status.get('agent')} runs (pid {status.get('pid')}), {status.get('state')}"
-        reason = status.get("reason")
-        level = Level.OK if status.get("healthy") and not reason else Level.WARN
-        yield Finding(level, "agent", f"{told}{f': {reason}' if reason else ''}", str(status.get("remedy") or ""))
+        told = f"{status.get('agent')} runs (pid {status.get('pid')}): {status.get('reason') or status.get('state')}"
+        well = status.get("healthy") and not status.get("reason")
+        yield Finding(Level.OK if well else Level.WARN, "agent", told, str(status.get("remedy") or ""))
         return
     for path, reason in left:
         sentence, _, remedy = reason.partition("; ")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from ami_cli.asking import usual_sockets
 from ami_cli.checks import agent, clock, firewall, installation, kafka, machine, serial, tls
 from ami_cli.checks.finding import Finding
+from ami_cli.options import bootstrap_servers
 
 if TYPE_CHECKING:
     from ami_ingest.config.model import AgentConfig
@@ -18,8 +19,8 @@ _CONNECTIONS: Final = 15_000
 """Of an agent without a configuration: the default of push.max_connections."""
 
 
-def checks(bootstrap: str, config: Path | None = None, control: Path | None = None) -> Iterator[Finding]:
-    """Yield every finding."""
+def checks(bootstrap: str | None = None, config: Path | None = None, control: Path | None = None) -> Iterator[Finding]:
+    """Yield every finding. Without `bootstrap` the Kafka is the configuration's, else the usual one."""
     yield installation.python()
     yield installation.system()
     yield from installation.rooms()
@@ -44,7 +45,7 @@ def checks(bootstrap: str, config: Path | None = None, control: Path | None = No
         yield from firewall.firewall(number)
     yield machine.port(9092, "Kafka")
     yield from agent.running(_sockets(loaded, control))
-    yield from kafka.kafka(bootstrap)
+    yield from kafka.kafka(bootstrap_servers(bootstrap or (loaded.kafka.bootstrap if loaded else None)))
 
 
 def _ports(loaded: AgentConfig | None) -> list[int]:

@@ -146,9 +146,7 @@ def receive_buffer(path: Path = Path("/proc/sys/net/core/rmem_max")) -> Iterator
         return
     found = f"net.core.rmem_max is {most >> 10} KiB"
     if most < _BUFFER:
-        remedy = (
-            f"echo net.core.rmem_max={_BUFFER} > /etc/sysctl.d/90-ami.conf && sysctl --system; else UDP pushes drop"
-        )
+        remedy = f"net.core.rmem_max={_BUFFER} in /etc/sysctl.d/90-ami.conf, then `sysctl --system`: bursts are dropped"
         yield Finding(Level.WARN, "UDP buffer", found, remedy)
     else:
         yield Finding(Level.OK, "UDP buffer", found)

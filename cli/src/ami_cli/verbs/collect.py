@@ -29,7 +29,8 @@ def collect(
 ) -> None:
     """Run the agent: read the configured meters, take what others push, publish it all to ami.raw.v1.
 
-    Logs to stderr and to `logs.folder`. While Kafka is away it spools to disk. SIGTERM and Ctrl-C end it cleanly; SIGKILL loses nothing.
+    Logs to stderr, and to files where `logs.folder` says so. While Kafka is away it spools to disk. SIGTERM and Ctrl-C
+    end it cleanly; SIGKILL loses nothing.
     Changes of the configuration, the inventory and secrets files are taken over while it runs; SIGHUP asks for it.
     """
     from ami_ingest import agent

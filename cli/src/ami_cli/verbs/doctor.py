@@ -9,7 +9,7 @@ from ami_cli.checks.finding import Level
 from ami_cli.console import console, print_json, table
 from ami_cli.errors import ExitCode
 from ami_cli.meter_options import Config, Control
-from ami_cli.options import Bootstrap, Json, bootstrap_servers
+from ami_cli.options import Bootstrap, Json
 
 _STYLE = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "bold red"}
 
@@ -22,7 +22,7 @@ def doctor(
     Packages, cryptography, clock, load, disk, files, serial ports, firewall, configuration, topics. Changes nothing.
     """
     findings = []
-    for finding in checks(bootstrap_servers(bootstrap), config, control):
+    for finding in checks(bootstrap, config, control):
         findings.append(finding)
         if as_json:
             print_json({**finding._asdict(), "level": finding.level.value})

@@ -30,6 +30,8 @@ _IDLE_S: Final = 60.0
 _RATE: Final = 50
 _RATE_S: Final = 10.0
 """At most so many requests in so many seconds, of one connection."""
+_FLUSH_S: Final = 30.0
+"""Who takes nothing for so long gets nothing more."""
 _DEADLINE_S: Final = 60.0
 _LONGEST_S: Final = 3600.0
 
@@ -130,7 +132,7 @@ class ControlServer:
                 return
             except ValueError:
                 _fail(writer, None, ProtocolError("TOO_LONG", f"a line has at most {protocol.MAX_REQUEST} octets"))
-                await writer.drain()
+                await _flushed(writer)
                 return
             if not line:
                 return
@@ -138,7 +140,7 @@ class ControlServer:
             recent = [*(at for at in recent if now - at < _RATE_S), now]
             if len(recent) > _RATE:
                 _fail(writer, None, ProtocolError("TOO_FAST", f"at most {_RATE} requests in {_RATE_S:g} s"))
-                await writer.drain()
+                await _flushed(writer)
                 return
             if not await self._while_there(self._answer(line, writer, who), reader):
                 return
@@ -169,7 +171,7 @@ class ControlServer:
             _fail(writer, request, error)
             if protocol.failure_of(error).kind == "defect":
                 self._log.exception("a request at the control socket failed by a defect of ours", by=who)
-        await writer.drain()
+        await _flushed(writer)
 
     async def _unknown(self, request: Request, _writer: asyncio.StreamWriter, _who: str) -> Members:
         raise ProtocolError("UNKNOWN", f"'{request.do}' is not known; known are {', '.join(self._verbs)}")
@@ -189,7 +191,7 @@ class ControlServer:
             writer.write(
                 protocol.line({"id": request.id, "part": "reading", "reading": protocol.reading_members(reading)})
             )
-            await writer.drain()
+            await _flushed(writer)
         return {"readings": len(readings)}
 
     async def _within(self, request: Request, meter: str, who: str, work: Callable[[], Awaitable[_T]]) -> _T:
@@ -216,12 +218,21 @@ class ControlServer:
             writer.write(protocol.line({"id": request.id, "part": "meter", "meter": dict(meter)}))
             count += 1
             if count % 100 == 0:
-                await writer.drain()
+                await _flushed(writer)
         return {"meters": count}
 
     async def _reload(self, _request: Request, _writer: asyncio.StreamWriter, who: str) -> Members:
         self._log.info("reload asked for", by=who)
         return {"reloaded": dict(self._inside.reload())}
+
+
+async def _flushed(writer: asyncio.StreamWriter) -> None:
+    """Wait until what was written is on its way. Raises OSError where nobody takes it."""
+    try:
+        await asyncio.wait_for(writer.drain(), _FLUSH_S)
+    except asyncio.TimeoutError:
+        writer.transport.abort()
+        raise ConnectionAbortedError from None
 
 
 async def _gone(reader: asyncio.StreamReader) -> None:
