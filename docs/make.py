@@ -5,9 +5,20 @@ import sys
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
+from typing import get_args
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
 from ami_dlms.cosem.classes import CLASSES, Attribute, InterfaceClass
 from ami_dlms.cosem.interface import SIMPLE
+from ami_ingest.config import inventory
+from ami_ingest.config.form import FileForm, Section, SettingsForm, schema_text
+from ami_ingest.config.yaml_file import without_none
+from ami_ingest.observe.health import MEANS
+from ami_ingest.observe.names import METRICS as AGENT_METRICS
+from ami_ingest.transport.profiles import BUILT_IN
+from ami_kafka.observe.metric import Metric
 from ami_normalize.observe.names import METRICS, WORKER_METRICS
 from ami_schemas import event_types, units
 from ami_schemas.diagnoses import Diagnosis
@@ -84,12 +95,46 @@ def metrics() -> str:
         "| metric | labels | says | do |",
         "| --- | --- | --- | --- |",
     ]
-    for metric in (*METRICS, *WORKER_METRICS):
-        name = metric.exposed[0] if metric.kind != "histogram" else metric.name
-        labels = ", ".join(f"`{label}`" for label in metric.labels)
-        kind = " (histogram)" if metric.kind == "histogram" else ""
-        page += [f"| `{name}`{kind} | {labels} | {metric.says} | {metric.do} |"]
-    return "\n".join([*page, ""])
+    return "\n".join([*page, *map(_metric, (*METRICS, *WORKER_METRICS)), ""])
+
+
+def agent_metrics() -> str:
+    """The page of the agent's health and metrics."""
+    page = [
+        AGENT_HEALTH,
+        "| state | means | do |",
+        "| --- | --- | --- |",
+        *(f"| `{state.value}` | {means} | {do} |" for state, (means, do) in MEANS.items()),
+        "",
+        "| metric | labels | says | do |",
+        "| --- | --- | --- | --- |",
+        *map(_metric, AGENT_METRICS),
+        AGENT_SIGNAL,
+    ]
+    return "\n".join(page)
+
+
+AGENT_HEALTH = """# Is the agent well? Health and metrics
+
+With `observe: "9465"` in its configuration (127.0.0.1 only; `"0.0.0.0:9465"` to let others ask) `ami collect` serves
+`http://127.0.0.1:9465/health` for people (JSON), `/healthz` for what watches processes (200 or 503), and `/metrics`
+for Prometheus. Alerts and dashboards: [deploy/monitoring](../deploy/monitoring/). `ami doctor` shows the state too.
+
+**Healthy means progress**, not being alive. What is spooled leaves within 60 s while Kafka is there; a poll ends
+within 10 minutes while meters are due, and of 20 that fail some succeed; the event loop turns. Without Kafka the agent
+spools, which is its work then: it is healthy, and says so.
+"""
+AGENT_SIGNAL = """
+Signal quality is not among them: where a meter has it as an object (0.0.25.6.0.255), the agent publishes that as
+received, when a schedule reads it, and does not look inside.
+"""
+
+
+def _metric(metric: Metric) -> str:
+    name = metric.exposed[0] if metric.kind != "histogram" else metric.name
+    labels = ", ".join(f"`{label}`" for label in metric.labels)
+    kind = " (histogram)" if metric.kind == "histogram" else ""
+    return f"| `{name}`{kind} | {labels} | {metric.says} | {metric.do} |"
 
 
 def quality() -> str:
@@ -230,15 +275,155 @@ def _obis_row(code: str) -> str:
     return f"| `{a}-b:{c}.{d}.{e}` | {description} | {fitting} | {found.reading_type} |"
 
 
+_AGENT_CONFIG = """# Configuration of the edge agent
+
+`ami collect` reads `/etc/ami-gateway/dlms_config.yaml`, or what `--config` names. All of it is checked before
+anything starts: a mistake is one sentence with file, line, key and remedy. `ami collect --check` only checks.
+
+```yaml
+# yaml-language-server: $schema=dlms_config.schema.json
+agent: edge-7
+kafka: {bootstrap: "kafka.example:9092"}
+observe: "127.0.0.1:9465"
+logs: {folder: /var/log/ami}
+networks: {apn-1: {link: cellular, concurrency: 200, connections_per_s: 20}}
+schedules:
+  hourly:
+    every: 1h
+    jitter: 5m
+    deadline: 30m
+    read: ["3:1.0.1.8.0.255"]
+    profiles: [{obis: 1.0.99.1.0.255, last: 24h}]
+defaults: {network: apn-1, schedules: [hourly], secrets: "secrets/{id}.json", client_system_title: "414d490000000001"}
+groups:
+  north: {authentication_level: hls, security_suite: 0, client_address: 1}
+inventory: {file: meters.csv}
+meters:
+  - {id: cellar, address: "serial:///dev/ttyUSB0?baud=9600", network: null, authentication_level: none}
+```
+
+- Paths are relative to the file's folder. Spans are written `500ms`, `10s`, `5m`, `24h`, `7d`.
+- The JSON Schema, for editors and other tools: `ami collect --schema`, or `deploy/dlms_config.schema.json`.
+- Secrets never stand in the file. A secrets file is JSON with any of `password`, `guek`, `gak`,
+  `client_system_title`, `signing_key` (ours) and `server_signing_key` (the meter's, x and y); all but the password in
+  hexadecimal digits. It and private keys of TLS are refused unless their mode is 600 or stricter.
+
+## Meters
+
+What a meter does not say its `group` does, what that does not say `defaults` do: the settings below hold in all
+three. `null` takes back what was inherited, where it
+may be absent. Meters stand in `meters`, in a file, in the registry, or in all of them;
+ids are distinct. A meter that only pushes has the address `call-in://`.
+
+A CSV file has a heading with any of these columns, in any order; an empty cell says nothing, `schedules` are
+separated by spaces, the separator is `,` or `;`. A YAML file is a list of what `meters` holds.
+
+%(columns)s
+
+`inventory: {topic: true}` takes meters of the [registry](registry.md) that state an `address`, and this agent or none
+as `agent`. They go through the same settings: the registry's `group` is the agent's group where `groups` has it, and
+only a name elsewhere; `secrets` must lie below the configuration's folder; keys are never taken from the registry. It
+is followed while the agent runs; the last state is kept in `state_dir`, for a start without Kafka. A meter that
+cannot be meant is left out, with a line in the log. Where a file has a meter of the same id, the file's holds.
+
+## Changes while it runs
+
+The agent looks at the configuration and the inventory file every two seconds, at secrets files every 30 seconds, and
+at all of them on SIGHUP (`systemctl reload`). Meters with all that settings, groups, schedules, links and networks
+say of them, and `push`, take effect at once, without touching meters that did not change. All else waits for a
+restart: the log names the keys. What is wrong is refused and said once; what was in force stays.
+
+## Environment
+
+Single values can be set by the environment, which goes before the file: `AMI_COLLECT__POLL__CONCURRENCY=200` is
+`poll.concurrency`. A variable with this prefix that names no key is refused. `KAFKA_BOOTSTRAP` is `kafka.bootstrap`.
+It can set every key below that has a single value, but for those in lists and in sections by name.
+
+## Kinds of links
+
+Where each is meant for, and how it was chosen: [transports.md](transports.md).
+
+%(links)s
+
+## Keys
+
+%(keys)s"""
+
+
+def agent_config() -> str:
+    """The page of the agent's configuration."""
+    links = ["| name | connect | request | retries | APDU | HDLC frame | blocks | kept open | at a time |"]
+    links += ["| --- " * 9 + "|"]
+    for link in BUILT_IN.values():
+        told = [link.name, f"{link.connect_timeout_s:g} s", f"{link.request_timeout_s:g} s", str(link.retries)]
+        told += [str(link.max_pdu_size), str(link.hdlc_frame or ""), str(link.block_window)]
+        told += [f"{link.keep_open_s:g} s", str(link.cell_concurrency or "")]
+        links += [f"| {' | '.join(told)} |"]
+    return _AGENT_CONFIG % {
+        "columns": ", ".join(f"`{name}`" for name in inventory.COLUMNS) + ".",
+        "links": "\n".join(links),
+        "keys": "\n".join(_keys(FileForm, "The file", set())),
+    }
+
+
+def _keys(model: type[BaseModel], title: str, told: set[type[BaseModel]]) -> list[str]:
+    """A table of a section's keys, and of the sections in it."""
+    told.add(model)
+    lines = [f"### {title}", "", model.__doc__ or "", "", "| key | default | says |", "| --- | --- | --- |"]
+    within: list[tuple[str, type[BaseModel]]] = []
+    for name, field in model.model_fields.items():
+        if issubclass(model, SettingsForm) and model is not SettingsForm and name in SettingsForm.model_fields:
+            continue
+        section = _section(field.annotation)
+        if section is not None:
+            within.append((name, section))
+        lines += [f"| `{name}` | {_default(field)} | {_says(model, name, field)} |"]
+    if issubclass(model, SettingsForm) and model is not SettingsForm:
+        lines += ["| … | | the settings of [defaults](#defaults) |"]
+    lines += [""]
+    for name, section in within:
+        if section not in told:
+            lines += _keys(section, f"`{name}`" if model is FileForm else f"`{name}` of {title}", told)
+    return lines
+
+
+def _section(annotation: object) -> type[Section] | None:
+    kind = without_none(annotation)
+    kind = next((one for one in reversed(get_args(kind)) if one is not ...), kind)
+    return kind if isinstance(kind, type) and issubclass(kind, Section) else None
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "must be given"
+    value = field.default
+    if value is None or value in ((), {}) or isinstance(value, Section):
+        return ""
+    if isinstance(value, tuple):
+        return "tcp and udp on port 4059"
+    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
+
+
+def _says(model: type[BaseModel], name: str, field: FieldInfo) -> str:
+    schema = model.model_json_schema()["properties"][name]
+    choices = schema.get("anyOf", [schema])
+    words = [f"`{word}`" for choice in choices for word in choice.get("enum", ())]
+    says = (field.description or "").replace("\n", " ")
+    return " ".join([says, " \\| ".join(words)]) if words else says
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "reasons.md": reasons,
     **{f"reasons/{one.value}.md": partial(reason_page, one) for one in Reason},
     "diagnoses.md": diagnoses,
     "metrics.md": metrics,
+    "agent-metrics.md": agent_metrics,
     "quality.md": quality,
     "classes.md": classes,
     "events.md": events,
     "obis.md": obis,
+    "agent-config.md": agent_config,
+    "../deploy/dlms_config.schema.json": schema_text,
 }
 
 

@@ -16,7 +16,7 @@ from ami_dlms.framing import wrapper
 from ami_dlms.security import Keys, Protection, protect
 from ami_kafka import clients, topics
 from ami_kafka.broker import LocalBroker
-from ami_normalize.observe.endpoint import Address
+from ami_kafka.observe.endpoint import Address
 from ami_normalize.stream import processor
 from ami_normalize.stream.run import run
 from ami_normalize.stream.settings import Settings

@@ -13,6 +13,7 @@ from ami_cli.errors import CommandError, ExitCode
 _CODES: Final = {
     "ami_kafka.errors.KafkaRoomError": ExitCode.KAFKA,
     "ami_kafka.errors.TopicFileInvalid": ExitCode.CONFIG,
+    "ami_kafka.errors.AddressUnusable": ExitCode.CONFIG,
     "ami_kafka.errors.JavaMissing": ExitCode.MISSING,
     "ami_kafka.errors.JarsUnavailable": ExitCode.MISSING,
     "cimpl.KafkaException": ExitCode.KAFKA,

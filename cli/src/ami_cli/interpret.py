@@ -8,8 +8,10 @@ from datetime import datetime, timezone
 from typing import Any
 
 from ami_cli.errors import CommandError, ExitCode
+from ami_dlms.framing import Framing
 from ami_dlms.obis import format_obis
 from ami_dlms.security import Keys
+from ami_ingest.control.protocol import plain_response
 from ami_ingest.meters.access import MeterAccess
 from ami_ingest.meters.reading import Reading
 from ami_ingest.record import RawRecord as Raw
@@ -18,6 +20,7 @@ from ami_normalize.join import joined
 from ami_normalize.keys import KeyRing, MeterKeys
 from ami_normalize.model import Block
 from ami_normalize.pipeline import Context, RawRecord, Refused, understand
+from ami_schemas import headers
 from ami_schemas.reasons import Reason
 
 _REFUSED = {Reason.TAG_MISMATCH, Reason.KEY_WRONG, Reason.DOWNGRADED}
@@ -32,23 +35,35 @@ class Interpreted:
     events: list[dict[str, Any]] = field(default_factory=list)
 
 
-def interpret(answers: Sequence[Reading], access: MeterAccess) -> Interpreted:
+def interpret(answers: Sequence[Reading], access: MeterAccess | None) -> Interpreted:
     """Return the values of all answers, in order. Raises CommandError where one has no value that can be read.
+
+    Without `access` the answers are taken as the agent deciphered them: it has the keys.
 
     A value without meter time has the time of reception, marked `TIME_RECEPTION`.
     """
     ring = KeyRing()
-    credentials = access.credentials
-    if access.ciphered and credentials.guek is not None:
-        ring = KeyRing(any_title=MeterKeys(Keys(credentials.guek, credentials.gak), "command line"))
+    secrets = access.credentials if access is not None and access.ciphered else None
+    if secrets is not None and secrets.guek is not None:
+        ring = KeyRing(any_title=MeterKeys(Keys(secrets.guek, secrets.gak), "command line"))
     context = replace(Context(), keys=ring, unidentified="accept")
     found = Interpreted()
     blocks: list[Block] = []
     for answer in answers:
-        for record in answer.records:
+        for record in answer.records if access is not None else _deciphered(answer):
             _add(found, blocks, answer, record, context)
     found.intervals = [render.block(block) for block in joined(blocks)]
     return found
+
+
+def _deciphered(answer: Reading) -> Sequence[Raw]:
+    """Return the answer as a record of one plain APDU; as it was received where it holds no value."""
+    plain = plain_response(answer)
+    if plain is None or not answer.records:
+        return answer.records
+    first = answer.records[0]
+    kept = tuple(each for each in first.headers if each[0] not in {headers.FRAMING, headers.INCOMPLETE})
+    return [first._replace(value=plain, headers=(*kept, (headers.FRAMING, Framing.NONE.value.encode())))]
 
 
 def _add(found: Interpreted, blocks: list[Block], answer: Reading, raw: Raw, context: Context) -> None:

@@ -1,42 +1,77 @@
-"""Options of the verbs that talk to one meter, and what they add up to."""
+"""Options of the verbs that talk to one meter, and what they add up to where it is given by its address."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 
 from ami_cli.errors import CommandError, ExitCode
 
 if TYPE_CHECKING:
-    import structlog
-
     from ami_ingest.meters.access import MeterAccess
 
 Auth = Literal["none", "lls", "hls-md5", "hls-sha1", "hls-gmac", "hls-sha256", "hls-ecdsa"]
 
-Address = Annotated[str, typer.Argument(metavar="ADDRESS", help="tcp://HOST:PORT (wrapper) or hdlc+tcp://HOST:PORT.")]
-Client = Annotated[int, typer.Option("--client", min=1, max=65535, help="Client address (SAP).")]
-Server = Annotated[str, typer.Option("--server", help="Logical device; `1/17` adds the physical HDLC address.")]
-Authentication = Annotated[Auth, typer.Option("--auth", help="How to authenticate.")]
-Suite = Annotated[int, typer.Option("--suite", min=0, max=2, help="Security suite.")]
+_ADDRESS: Final = "Of a meter given by its address"
+
+Meter = Annotated[
+    str,
+    typer.Argument(
+        metavar="METER",
+        help="The id of a meter of the inventory; or an address: tcp://, udp:// or tls://HOST:PORT (wrapper), "
+        "hdlc+tcp:// or hdlc+tls://HOST:PORT, serial:///dev/ttyUSB0.",
+    ),
+]
+Control = Annotated[
+    Path | None,
+    typer.Option(
+        "--control",
+        envvar="AMI_CONTROL",
+        metavar="SOCKET",
+        help="Control socket of the running agent to ask. Without it: where agents usually have it.",
+    ),
+]
+Config = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        "-c",
+        metavar="FILE",
+        help="The agent's configuration: its socket, or its inventory where none runs.",
+    ),
+]
+Client = Annotated[
+    int, typer.Option("--client", min=1, max=65535, help="Client address (SAP).", rich_help_panel=_ADDRESS)
+]
+Server = Annotated[
+    str,
+    typer.Option("--server", help="Logical device; `1/17` adds the physical HDLC address.", rich_help_panel=_ADDRESS),
+]
+Authentication = Annotated[Auth, typer.Option("--auth", help="How to authenticate.", rich_help_panel=_ADDRESS)]
+Suite = Annotated[int, typer.Option("--suite", min=0, max=2, help="Security suite.", rich_help_panel=_ADDRESS)]
 Secrets = Annotated[
     Path | None,
     typer.Option(
-        "--secrets", metavar="FILE", help='JSON {"password", "guek", "gak", "client_system_title", …}, mode 600.'
+        "--secrets",
+        metavar="FILE",
+        help='JSON {"password", "guek", "gak", "client_system_title", …}, mode 600.',
+        rich_help_panel=_ADDRESS,
     ),
 ]
 Timeout = Annotated[float, typer.Option("--timeout", min=0.1, metavar="SECONDS", help="Give up after this time.")]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Log the session to stderr.")]
+Verbose = Annotated[
+    bool,
+    typer.Option("--verbose", "-v", help="Also every octet of request and answer, explained, and the log on stderr."),
+]
 
 
 def access_to(address: str, *, client: int, server: str, auth: Auth, suite: int, secrets: Path | None) -> MeterAccess:
     """Put the options together. Raises CommandError, and ingest's own errors for the address and the secrets file."""
     from ami_dlms.client import Authentication
-    from ami_ingest.config.credentials import Credentials, read_credentials
+    from ami_ingest.config.credentials import Credentials, missing_credentials, read_credentials
     from ami_ingest.config.endpoint import Endpoint
-    from ami_ingest.config.file import missing_credentials
     from ami_ingest.meters.access import MeterAccess
 
     endpoint = Endpoint.parse(address)
@@ -44,7 +79,7 @@ def access_to(address: str, *, client: int, server: str, auth: Auth, suite: int,
     if not _is_address(logical) or (slash and not _is_address(physical)):
         raise CommandError(f"--server '{server}' is no address", "write 1, or 1/17", ExitCode.USAGE)
     credentials = read_credentials(secrets) if secrets is not None else Credentials()
-    missing = missing_credentials(auth, credentials)
+    missing = missing_credentials(Authentication(auth), None, credentials)
     if missing:
         where = "name a file that has it with --secrets" if secrets is None else f"add it to {secrets}"
         raise CommandError(f"--auth {auth} needs {missing}", where, ExitCode.MISSING)
@@ -61,12 +96,3 @@ def access_to(address: str, *, client: int, server: str, auth: Auth, suite: int,
 
 def _is_address(text: str) -> bool:
     return text.isdecimal() and len(text) <= 5 and int(text) <= 0xFFFF
-
-
-def session_log(*, verbose: bool) -> structlog.typing.FilteringBoundLogger:
-    """Return a log of the session on stderr, or one that says nothing: a failure is one sentence, told at the end."""
-    import io
-
-    from ami_ingest.logs import logger
-
-    return logger() if verbose else logger(io.StringIO())

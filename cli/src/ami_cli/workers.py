@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ami_normalize.observe.endpoint import serve
+from ami_kafka.observe.endpoint import serve
 from ami_normalize.workers.gathered import Gathered
 from ami_normalize.workers.supervisor import Supervisor
 

@@ -264,6 +264,28 @@ def _event_notification(walk: _Walk) -> None:
     walk.data("value")
 
 
+def _get_request(walk: _Walk) -> None:
+    walk.number("tag")
+    form = walk.number("form")
+    walk.number("invoke-id-and-priority")
+    if form == 1:
+        _descriptor(walk, "")
+    elif form == 2:
+        walk.number("block-number", 4)
+    elif form == 3:
+        for number in range(walk.length("count")):
+            _descriptor(walk, f"attribute[{number}]: ")
+
+
+def _descriptor(walk: _Walk, prefix: str) -> None:
+    walk.number(f"{prefix}class-id", 2)
+    walk.octets(f"{prefix}instance-id", 6)
+    walk.number(f"{prefix}attribute-id")
+    if walk.number(f"{prefix}selective-access"):
+        walk.number(f"{prefix}access-selector")
+        walk.data(f"{prefix}access-parameters")
+
+
 def _get_response(walk: _Walk) -> None:
     walk.number("tag")
     form = walk.number("form")
@@ -342,6 +364,7 @@ def _sealed(walk: _Walk) -> None:
 
 _APDUS: Final[dict[int, tuple[str, Callable[[_Walk], None]]]] = {
     0x0F: ("data-notification", _data_notification),
+    0xC0: ("get-request", _get_request),
     0xC2: ("event-notification", _event_notification),
     0xC4: ("get-response", _get_response),
     0xDB: ("general-glo-ciphering", _general_glo),

@@ -44,13 +44,14 @@ from ami_dlms.association.carrier import Carrier, carrier
 from ami_dlms.association.cipher import CIPHERED, Cipher, ProtectionTooLow
 from ami_dlms.association.events import Answer, Associated, Event, Failed, Refused, Released, Result, Send, Unsolicited
 from ami_dlms.association.exchange import INVOKE_ID, Exchange, More, Request
-from ami_dlms.association.proposal import Proposal
+from ami_dlms.association.proposal import Agreed, Proposal
 from ami_dlms.association.settings import Authentication, ClientSettings
 from ami_dlms.association.states import CLIENT_TRANSITIONS, ClientInput, ClientState, step
 from ami_dlms.association.variables import VariableExchange
 from ami_dlms.axdr import Data
 from ami_dlms.errors import ApduMalformed, AssociationRefused, AuthenticationFailed, DlmsError, LinkError, UsageError
 from ami_dlms.framing import Framing
+from ami_dlms.framing.counts import LineCounts
 from ami_dlms.link import Connected, Delivered, Disconnected, LinkEvent, LinkFailed, Transmit
 from ami_dlms.security import CounterProvider
 
@@ -105,11 +106,17 @@ class Client:
         self._transfer: BlockTransfer | None = None
         self._association_request = b""
         self._raw = bytearray()
+        self._in_blocks = False
 
     @property
     def state(self) -> ClientState:
         """Where the association stands."""
         return self._state
+
+    @property
+    def counts(self) -> LineCounts:
+        """What came on the line since `associate`: it tells silence, noise, damage and half a frame apart."""
+        return self._carrier.counts
 
     def associate(self) -> bytes:
         """Return the first octets to send; `receive` then leads to `Associated` or `Refused`."""
@@ -117,6 +124,7 @@ class Client:
         self._carrier = carrier(self._settings)
         self._proposal = Proposal(self._settings, self._counter, self._random)
         self._cipher = self._proposal.cipher
+        self._agreed_on(self._proposal.agreed)
         return _sends(self._on_link(self._carrier.connect()))
 
     def get(self, attribute: CosemAttribute, access: SelectiveAccess | None = None) -> bytes:
@@ -295,7 +303,9 @@ class Client:
     def _on_association(self, received: Apdu) -> list[Event]:
         if not isinstance(received, Aare) or self._proposal is None:
             raise AssociationRefused(f"The meter answered the association request with {type(received).__name__}.")
-        if self._proposal.accept(received) is None:
+        challenge = self._proposal.accept(received)
+        self._agreed_on(self._proposal.agreed)
+        if challenge is None:
             return self._associated()
         self._step(ClientInput.CHALLENGED)
         request = ActionRequestNormal(self._next_invoke(), REPLY_TO_HLS, axdr.octets(self._proposal.prove()))
@@ -323,7 +333,10 @@ class Client:
 
     def _answered(self, result: Result) -> list[Event]:
         self._step(ClientInput.ANSWERED)
-        return [Answer(self._exchange.first if self._exchange else b"", bytes(self._raw), result)]
+        answer = Answer(self._exchange.first if self._exchange else b"", bytes(self._raw), result)
+        self._exchange = None  # an association that is idle holds nothing of what it did
+        self._raw.clear()
+        return [answer]
 
     def _refuse(self, error: DlmsError) -> list[Event]:
         self._step(ClientInput.REFUSED)
@@ -365,11 +378,8 @@ class Client:
         self._transfer = transfer
         return frames
 
-    @property
-    def _in_blocks(self) -> bool:
-        return self._proposal is not None and bool(
-            self._proposal.agreed.conformance & Conformance.GENERAL_BLOCK_TRANSFER
-        )
+    def _agreed_on(self, agreed: Agreed) -> None:
+        self._in_blocks = Conformance.GENERAL_BLOCK_TRANSFER in agreed.conformance
 
     def _transmit(self, octets: list[bytes]) -> list[Event]:
         return [Send(b"".join(map(self._carrier.send, octets)))] if octets else []

@@ -11,33 +11,51 @@ from collections.abc import Iterator
 
 import structlog
 
-from ami_ingest.config.model import AgentConfig, Meter
-from ami_ingest.logs import logger
+from ami_ingest.config.model import AgentConfig
+from ami_ingest.config.watch import Watch
+from ami_ingest.control.place import NAME as CONTROL
+from ami_ingest.control.place import Place
+from ami_ingest.control.server import ControlServer
+from ami_ingest.descriptors import raise_limit
+from ami_ingest.inside import AgentInside
+from ami_ingest.logs import opened
 from ami_ingest.meters.counters import CounterStore
 from ami_ingest.push.listener import Listener
-from ami_ingest.schedule.poller import Poller
+from ami_ingest.schedule.scheduler import Scheduler
 from ami_ingest.spool.publisher import MakeProducer, Publisher, producer_for
 from ami_ingest.spool.spool import Spool
+from ami_ingest.transport.call_in import CallIn
+from ami_kafka.observe import endpoint
 
 _STOP_POLL_S = 0.2
+_FILES_OF_OURS = 200
+"""Files and sockets that are neither meters' nor pushes': the spool, Kafka's brokers, logs, connections being made."""
 
 
-def run(config: AgentConfig, stop: threading.Event | None = None) -> None:
-    """Run the agent until SIGTERM, SIGINT or `stop`; logs to stderr.
+def run(config: AgentConfig, stop: threading.Event | None = None, watch: Watch | None = None) -> None:
+    """Run the agent until SIGTERM, SIGINT or `stop`; logs to stderr and to the files of `logs.folder`.
+
+    With a `watch` changes of the configuration are taken over, and SIGHUP has it read again.
 
     Raises IngestError where it cannot start: a port is taken, the spool cannot be opened.
     """
     # The publisher says in one line what the Kafka client would repeat for every broker.
     logging.getLogger("ami_kafka").addHandler(logging.NullHandler())
-    asyncio.run(_until_stopped(config, stop))
+    with opened(config.logs) as log:
+        asyncio.run(_until_stopped(config, stop, watch, log))
 
 
-async def _until_stopped(config: AgentConfig, stop: threading.Event | None) -> None:
+async def _until_stopped(
+    config: AgentConfig,
+    stop: threading.Event | None,
+    watch: Watch | None,
+    log: structlog.typing.FilteringBoundLogger,
+) -> None:
     ended = asyncio.Event()
-    with _signals(ended):
+    with _signals(ended, watch):
         watcher = None if stop is None else asyncio.create_task(_forward(stop, ended))
         try:
-            await serve(config, ended, log=logger())
+            await serve(config, ended, log=log, watch=watch)
         finally:
             if watcher is not None:
                 watcher.cancel()
@@ -50,6 +68,7 @@ async def serve(
     log: structlog.typing.FilteringBoundLogger,
     make_producer: MakeProducer | None = None,
     started: asyncio.Future[Listener] | None = None,
+    watch: Watch | None = None,
 ) -> None:
     """Run the agent until `stop` is set.
 
@@ -61,6 +80,8 @@ async def serve(
         config.state_dir / "spool.sqlite",
         config.agent,
         max_bytes=config.spool.max_mb << 20,
+        max_age_s=config.spool.max_age_s,
+        when_full=config.spool.when_full,
         log=log,
     )
     listener = Listener(
@@ -68,77 +89,120 @@ async def serve(
         spool,
         agent=config.agent,
         log=log,
-        idle_timeout_s=config.push.idle_timeout_s,
-        max_connections=config.push.max_connections,
-        max_connections_per_peer=config.push.max_connections_per_peer,
-        senders=_senders(config.meters),
+        push=config.push,
+        senders=config.meters,
     )
-    poller = Poller(
-        [meter for meter in config.meters if meter.schedules],
+    files = raise_limit()
+    scheduler = Scheduler(
+        config.meters,
         spool,
         CounterStore(config.state_dir / "counters"),
         agent=config.agent,
-        concurrency=config.poll.concurrency,
+        poll=config.poll,
         log=log,
+        most_open=max(1, files - config.push.max_connections - _FILES_OF_OURS),
+    )
+    call_in = CallIn(
+        config.listen, config.meters, spool, scheduler.adopt, agent=config.agent, log=log, push=config.push
     )
     publisher = Publisher(
         spool,
-        make_producer or producer_for(config.kafka.bootstrap),
+        make_producer or producer_for(config.kafka.bootstrap, compression_type=config.kafka.compression),
         bootstrap=config.kafka.bootstrap,
         log=log,
     )
+    inside = AgentInside(
+        config,
+        spool=spool,
+        listener=listener,
+        scheduler=scheduler,
+        publisher=publisher,
+        reload=None if watch is None else watch.reload,
+    )
+    place = Place(config.control or config.state_dir / CONTROL, config.control_group)
+    control = ControlServer(place, scheduler, inside, log=log)
     spool.open()
     try:
-        await listener.start()
-        publisher.start()
-        polling = asyncio.create_task(poller.run())
-        log.info("collecting", meters=len(config.meters), kafka=config.kafka.bootstrap, spooled=spool.depth[0])
-        if started is not None:
-            started.set_result(listener)
-        try:
-            await _first(stop, polling)
-        finally:
-            log.info("stopping")
-            polling.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await polling
-            await listener.stop()
-            await asyncio.to_thread(publisher.stop)
+        with _observed(config, inside, log):
+            await control.start()
+            await listener.start()
+            await call_in.start()
+            publisher.start()
+
+            def apply(new: AgentConfig) -> None:
+                scheduler.apply(new.meters)
+                call_in.apply(new.meters, new.push)
+                listener.apply(new.push, new.meters)
+                inside.apply(new)
+
+            tasks = [asyncio.create_task(inside.observer.run()), asyncio.create_task(scheduler.run())]
+            if watch is not None:
+                tasks.append(asyncio.create_task(watch.run(apply, log)))
+            log.info(
+                "collecting",
+                meters=len(config.meters),
+                kafka=config.kafka.bootstrap,
+                spooled=spool.depth[0],
+                open_files=files,
+            )
+            if started is not None:
+                started.set_result(listener)
+            try:
+                await _first(stop, tasks)
+            finally:
+                log.info("stopping")
+                await control.stop()
+                for task in reversed(tasks):
+                    task.cancel()
+                    with contextlib.suppress(asyncio.CancelledError):
+                        await task
+                await call_in.stop()
+                await listener.stop()
+                await asyncio.to_thread(publisher.stop)
     finally:
+        await control.stop()
         await asyncio.to_thread(spool.close)
     log.info("stopped", published=publisher.published, spooled=spool.depth[0])
 
 
-async def _first(stop: asyncio.Event, polling: asyncio.Task[None]) -> None:
-    """Wait for the stop. Polling ends by itself only where no meter is configured, or by a defect, which is raised."""
+@contextlib.contextmanager
+def _observed(config: AgentConfig, inside: AgentInside, log: structlog.typing.FilteringBoundLogger) -> Iterator[None]:
+    """Serve metrics and health where the configuration says so. Raises AddressUnusable."""
+    if config.observe is None:
+        yield
+        return
+    with endpoint.serve(endpoint.Address.parse(config.observe), inside.observer) as where:
+        log.info("metrics and health are served", at=where)
+        yield
+
+
+async def _first(stop: asyncio.Event, tasks: list[asyncio.Task[None]]) -> None:
+    """Wait for the stop. The tasks end by themselves only by a defect, which is raised."""
     stopping = asyncio.create_task(stop.wait())
     try:
-        done, _ = await asyncio.wait({stopping, polling}, return_when=asyncio.FIRST_COMPLETED)
-        if polling in done:
-            polling.result()
-            await stopping
+        done, _ = await asyncio.wait({stopping, *tasks}, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
     finally:
         stopping.cancel()
 
 
-def _senders(meters: tuple[Meter, ...]) -> dict[str, Meter]:
-    """Meters known by the address they push from."""
-    return {meter.push_from: meter for meter in meters if meter.push_from is not None}
-
-
 @contextlib.contextmanager
-def _signals(ended: asyncio.Event) -> Iterator[None]:
-    """Turn SIGTERM and SIGINT into a clean stop, where this is the main thread."""
+def _signals(ended: asyncio.Event, watch: Watch | None) -> Iterator[None]:
+    """Turn SIGTERM and SIGINT into a clean stop and SIGHUP into a reload, where this is the main thread."""
     loop = asyncio.get_running_loop()
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, ended.set)
+    handlers = {signal.SIGTERM: ended.set, signal.SIGINT: ended.set}
+    if watch is not None:
+        handlers[signal.SIGHUP] = watch.reload
+    for number, handler in handlers.items():
+        loop.add_signal_handler(number, handler)
     try:
         yield
     finally:
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in handlers:
             loop.remove_signal_handler(number)
 
 

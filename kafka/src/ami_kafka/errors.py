@@ -12,7 +12,8 @@ KafkaRoomError
 ├── JavaMissing           JAVA_MISSING          the local broker has no Java to run on
 ├── JarsUnavailable       JARS_UNAVAILABLE      the server's jars cannot be fetched, or are not the ones expected
 ├── PortTaken             PORT_TAKEN            another program listens where the local broker should
-└── BrokerFailed          BROKER_FAILED         the local broker did not come up
+├── BrokerFailed          BROKER_FAILED         the local broker did not come up
+└── AddressUnusable       ADDRESS_UNUSABLE      metrics and health cannot be served there
 """
 
 from __future__ import annotations
@@ -128,3 +129,9 @@ class BrokerFailed(KafkaRoomError):
     """The local broker did not come up."""
 
     code = "BROKER_FAILED"
+
+
+class AddressUnusable(KafkaRoomError):
+    """Metrics and health cannot be served at an address: it is none, or it is taken."""
+
+    code = "ADDRESS_UNUSABLE"

@@ -47,6 +47,34 @@ NO_LIMITS: Final = Limits()
 
 
 @dataclass(frozen=True, slots=True)
+class Access:
+    """How an agent reaches a meter, for agents that take their inventory from the registry; empty is not said.
+
+    The words are those of the agent's configuration. The normalizer only keeps it.
+    """
+
+    address: str = ""
+    """Where it is, such as `tcp://10.0.0.7:4059`."""
+    agent: str = ""
+    """The agent that reads it; empty is any."""
+    client_address: int | None = None
+    logical_device_id: int | None = None
+    physical_device_id: int | None = None
+    authentication_level: str = ""
+    mechanism: str = ""
+    security_suite: int | None = None
+    security_policy: str = ""
+    secrets: str = ""
+    """The secrets file on the agent; keys are never here."""
+    network: str = ""
+    link: str = ""
+    schedules: tuple[str, ...] = ()
+
+
+NO_ACCESS: Final = Access()
+
+
+@dataclass(frozen=True, slots=True)
 class MeterFacts:
     """What is registered of a meter. Empty texts and None are not registered."""
 
@@ -69,6 +97,7 @@ class MeterFacts:
     limits: Limits = NO_LIMITS
     profiles: Mapping[str, ProfileFacts] = field(default_factory=dict, hash=False)
     """By the OBIS code of the profile, `A.B.C.D.E.F`."""
+    access: Access = NO_ACCESS
 
     def names(self) -> Iterator[str]:
         """Yield every name that means this meter, its id first."""

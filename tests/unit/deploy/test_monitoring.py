@@ -7,26 +7,32 @@ from pathlib import Path
 import pytest
 import yaml
 
+from ami_ingest.observe.names import METRICS as AGENT_METRICS
 from ami_normalize.observe.names import METRICS, WORKER_METRICS
 
 pytestmark = pytest.mark.unit
 
 MONITORING = Path(__file__).resolve().parents[3] / "deploy" / "monitoring"
-EXPOSED = {name: metric for metric in (*METRICS, *WORKER_METRICS) for name in metric.exposed}
+EXPOSED = {name: metric for metric in (*METRICS, *WORKER_METRICS, *AGENT_METRICS) for name in metric.exposed}
 NAME = re.compile(r"\bami_\w+")
 
 
 def alerts():
-    (group,) = yaml.safe_load((MONITORING / "rules.yaml").read_text())["groups"]
-    return group["rules"]
+    groups = yaml.safe_load((MONITORING / "rules.yaml").read_text())["groups"]
+    return [rule for group in groups for rule in group["rules"]]
 
 
-def panels():
-    return json.loads((MONITORING / "grafana.json").read_text())["panels"]
+DASHBOARDS = ("grafana.json", "grafana-agent.json")
+
+
+def panels(*names):
+    return [panel for name in names for panel in json.loads((MONITORING / name).read_text())["panels"]]
 
 
 def expressions():
-    return [rule["expr"] for rule in alerts()] + [target["expr"] for panel in panels() for target in panel["targets"]]
+    return [rule["expr"] for rule in alerts()] + [
+        target["expr"] for panel in panels(*DASHBOARDS) for target in panel["targets"]
+    ]
 
 
 @pytest.mark.parametrize("expression", expressions())
@@ -42,21 +48,22 @@ def test_what_is_asked_for_exists(expression):
         assert label in known
 
 
-def test_the_dashboard_shows_every_metric():
-    shown = " ".join(target["expr"] for panel in panels() for target in panel["targets"])
+def test_the_dashboards_show_every_metric():
+    shown = " ".join(target["expr"] for panel in panels(*DASHBOARDS) for target in panel["targets"])
     seen = {EXPOSED[name].name for name in NAME.findall(shown)}
     assert {metric.name for metric in EXPOSED.values()} - seen == set()
 
 
-def test_panels_have_ids_of_their_own_and_do_not_overlap():
+@pytest.mark.parametrize("name", DASHBOARDS)
+def test_panels_have_ids_of_their_own_and_do_not_overlap(name):
     taken = set()
-    for panel in panels():
+    for panel in panels(name):
         at = panel["gridPos"]
         cells = {(x, y) for x in range(at["x"], at["x"] + at["w"]) for y in range(at["y"], at["y"] + at["h"])}
         assert not cells & taken
         assert at["x"] + at["w"] <= 24
         taken |= cells
-    ids = [panel["id"] for panel in panels()]
+    ids = [panel["id"] for panel in panels(name)]
     assert len(ids) == len(set(ids))
 
 
@@ -70,4 +77,4 @@ def test_every_alert_says_what_to_do(rule):
 def test_the_scrape_example_loads_the_rules():
     example = yaml.safe_load((MONITORING / "prometheus.yaml").read_text())
     assert example["rule_files"] == ["rules.yaml"]
-    assert example["scrape_configs"][0]["job_name"] == "ami-normalize"
+    assert [job["job_name"] for job in example["scrape_configs"]] == ["ami-normalize", "ami-agent"]

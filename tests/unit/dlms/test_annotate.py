@@ -21,6 +21,7 @@ FRAMINGS = {
     "dsmr-p1": Framing.P1,
     "raw-apdu": Framing.NONE,
 }
+BEGINS = ["", "0f", "c001", "c003", "c2", "c401", "c402", "c403", "db08", "dd", "df", "cc"]
 numbers = st.integers(0, 127)
 plain = st.one_of(
     st.sampled_from([Data(Tag.NULL, None), Data(Tag.DONT_CARE, None), Data(Tag.BOOLEAN, True)]),
@@ -141,7 +142,7 @@ def test_damaged_data_is_shown_up_to_the_damage_and_refused_as_the_decoder_does(
 
 
 @patient
-@given(st.binary(max_size=80), st.sampled_from(["", "0f", "c2", "c401", "c402", "c403", "db08", "dd", "df", "cc"]))
+@given(st.binary(max_size=80), st.sampled_from(BEGINS))
 def test_no_octets_harm(octets, begin):
     octets = bytes.fromhex(begin) + octets.lstrip(b"/")
     annotation = annotate(octets)
@@ -221,3 +222,36 @@ def test_a_ciphered_apdu_shows_its_security_header():
 def test_a_telegram_is_shown_line_by_line():
     elements = annotate(b"/ISK5\r\n\r\n1-0:1.8.0(000123*kWh)\r\n!AB12\r\n").elements
     assert [element.value for element in elements] == ["/ISK5", "", "1-0:1.8.0(000123*kWh)", "!AB12"]
+
+
+@pytest.mark.parametrize(
+    ("octets", "paths"),
+    [
+        ("c001c1000301000108 00ff0200", ["class-id", "instance-id", "attribute-id", "selective-access"]),
+        ("c002c100000003", ["block-number"]),
+        (
+            "c003c102000301000108 00ff0200 000801000108 00ff0200",
+            ["count", *(f"attribute[{n}]: {p}" for n in (0, 1) for p in ("class-id", "instance-id", "attribute-id"))],
+        ),
+    ],
+)
+def test_a_request_says_what_it_asks_for(octets, paths):
+    octets = bytes.fromhex(octets)
+    found = annotate(octets)
+
+    assert found.name == "get-request"
+    assert found.error is None
+    assert b"".join(octets[one.offset : one.offset + one.head] for one in found.elements) == octets
+    told = [one.path for one in found.elements]
+    assert told[:3] == ["tag", "form", "invoke-id-and-priority"]
+    assert [path for path in told[3:] if not path.startswith("attribute[") or "selective" not in path] == paths
+
+
+def test_a_range_that_is_asked_for_is_said_element_by_element():
+    octets = bytes.fromhex("c001c1000701006301 00ff0201 01 0203 1200 08 0901 00 0901 01".replace(" ", ""))
+    found = annotate(octets)
+
+    told = {one.path: one.value for one in found.elements}
+    assert told["access-selector"] == 1
+    assert told["access-parameters"] == 3
+    assert told["access-parameters[0]"] == 8

@@ -16,8 +16,8 @@ def log():
 def make_spool(tmp_path, log):
     opened = []
 
-    def make(max_bytes=1 << 30, name="spool.sqlite"):
-        spool = Spool(tmp_path / name, "edge-1", max_bytes=max_bytes, log=log.logger())
+    def make(max_bytes=1 << 30, name="spool.sqlite", **settings):
+        spool = Spool(tmp_path / name, "edge-1", max_bytes=max_bytes, log=log.logger(), **settings)
         spool.open()
         opened.append(spool)
         return spool

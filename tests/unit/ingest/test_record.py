@@ -4,8 +4,7 @@ import pytest
 
 from ami_dlms.framing import Framing, Message
 from ami_ingest import system_title
-from ami_ingest.record import MAX_VALUE, ExchangeKind, Origin, Transport, from_message
-from ami_ingest.spool import headers_blob
+from ami_ingest.record import MAX_VALUE, ExchangeKind, Origin, Recorder, Transport, from_message
 
 pytestmark = pytest.mark.unit
 
@@ -105,13 +104,18 @@ def test_what_is_too_large_is_cut_into_incomplete_records():
     assert {one.key for one in records} == {b"st-4d4d4d0000000001"}
 
 
-def test_headers_survive_the_spool():
-    headers = [("a", b""), ("ami-context", bytes(70_000)), ("ce_subject", "m\u00fc".encode())]
+def test_records_of_one_peer_are_those_of_each_message_alone():
+    recorder = Recorder(ORIGIN)
+    messages = [message(GLO), message(PLAIN), message(), message(GLO, complete=False), message(GLO)]
 
-    assert headers_blob.unpack(headers_blob.pack(headers)) == headers
+    assert recorder.records(messages, RECEIVED_US) == [record(one) for one in messages]
 
 
-@pytest.mark.parametrize("cut", [1, 4, 6, 8])
-def test_damaged_headers_are_noticed(cut):
-    with pytest.raises(ValueError, match="headers end"):
-        headers_blob.unpack(headers_blob.pack([("ab", b"cd")])[:cut])
+def test_an_address_that_speaks_for_many_meters_is_remembered_within_bounds():
+    recorder = Recorder(ORIGIN)
+    for number in range(1000):
+        title = number.to_bytes(8, "big")
+        (one,) = recorder.records([message(b"\xdb\x08" + title + GLO[10:])], RECEIVED_US)
+        assert one.key == b"st-" + title.hex().encode()
+
+    assert len(recorder._shapes) <= 256

@@ -1,85 +1,16 @@
 """`ami read` and `ami ping` against virtual meters, as its machine interface promises."""
 
-import asyncio
 import json
-import threading
 from datetime import datetime, timedelta
 
 import pytest
 
 from ami_cli.errors import ExitCode
 from ami_cli.main import run
-from ami_dlms.framing import Framing
-from ami_dlms.security import Keys
-from ami_dlms.server import Authentication, ServerSettings
-from ami_simulator.meter import VirtualMeter
-from ami_simulator.server import MeterServer
 
 pytestmark = pytest.mark.wire
 
-KEYS = {"guek": "000102030405060708090a0b0c0d0e0f", "gak": "d0d1d2d3d4d5d6d7d8d9dadbdcdddedf"}
-SECRETS = {**KEYS, "client_system_title": "414d490000000001", "password": "right"}
 ENERGY, VOLTAGE, PROFILE = "1.0.1.8.0.255", "1.0.32.7.0.255", "1.0.99.1.0.255"
-
-
-@pytest.fixture(scope="module")
-def meters():
-    """Addresses of virtual meters by kind, served by a thread of their own."""
-    keys = Keys(bytes.fromhex(KEYS["guek"]), bytes.fromhex(KEYS["gak"]))
-    kinds = {
-        "none": ("tcp", Framing.WRAPPER, Authentication.NONE, {}),
-        "lls": ("hdlc+tcp", Framing.HDLC, Authentication.LLS, {"password": b"right"}),
-        "hls-gmac": ("tcp", Framing.WRAPPER, Authentication.HLS_GMAC, {"keys": keys}),
-    }
-    addresses, ready, stop = {}, threading.Event(), None
-
-    async def serve():
-        nonlocal stop
-        stop = asyncio.Event()
-        servers = []
-        for serial, (kind, (scheme, framing, authentication, more)) in enumerate(kinds.items(), 1):
-            meter = VirtualMeter(serial)
-            settings = ServerSettings(
-                framing=framing, authentication=authentication, system_title=meter.system_title, **more
-            )
-            server = MeterServer(meter, settings, "127.0.0.1", 0)
-            await server.__aenter__()
-            servers.append(server)
-            addresses[kind] = "{}://{}:{}".format(scheme, *server.address)
-        ready.set()
-        await stop.wait()
-        for server in servers:
-            await server.__aexit__(None, None, None)
-
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=lambda: loop.run_until_complete(serve()))
-    thread.start()
-    assert ready.wait(30)
-    yield addresses
-    loop.call_soon_threadsafe(stop.set)
-    thread.join(30)
-    loop.close()
-
-
-@pytest.fixture
-def secrets(tmp_path, monkeypatch):
-    monkeypatch.setenv("AMI_STATE", str(tmp_path))
-    path = tmp_path / "secrets.json"
-    path.write_text(json.dumps(SECRETS))
-    path.chmod(0o600)
-    return path
-
-
-@pytest.fixture
-def objects(capsys):
-    def read(*arguments):
-        code = run([*map(str, arguments), "--json"])
-        captured = capsys.readouterr()
-        assert code == 0, captured.err
-        assert captured.err == ""
-        return [json.loads(line) for line in captured.out.splitlines()]
-
-    return read
 
 
 @pytest.mark.parametrize("kind", ["none", "lls", "hls-gmac"])
@@ -192,7 +123,7 @@ def test_a_wrong_password_is_refused(meters, secrets, capsys):
 
 
 def test_a_wrong_key_is_refused(meters, secrets, capsys):
-    secrets.write_text(json.dumps({**SECRETS, "gak": "00" * 16}))
+    secrets.write_text(json.dumps({**json.loads(secrets.read_text()), "gak": "00" * 16}))
     got = run(["read", meters["hls-gmac"], ENERGY, "--auth", "hls-gmac", "--client", "1", "--secrets", str(secrets),
                "--timeout", "10"])  # fmt: skip
     captured = capsys.readouterr()

@@ -134,6 +134,18 @@ def gurux_meter(gurux_meter_jar, tmp_path):
     return run
 
 
+@pytest.fixture(scope="session")
+def gurux_meters(gurux_meter_jar, tmp_path_factory):
+    """Run several Java meters in one process for a block, each with its options; give what each says it holds."""
+
+    def run(*meters):
+        arguments = [argument for options in meters for argument in (*options, "--")][:-1]
+        log = tmp_path_factory.mktemp("gurux") / "meters.log"
+        return _serving_all(["java", "-jar", gurux_meter_jar, *arguments], log, len(meters))
+
+    return run
+
+
 @pytest.fixture
 def virtual_meter(tmp_path):
     """Run one of our virtual meters for a block; give its ready line."""
@@ -152,14 +164,20 @@ def serving():
 
 @contextmanager
 def _serving(command, log):
+    with _serving_all(command, log, 1) as (ready,):
+        yield ready
+
+
+@contextmanager
+def _serving_all(command, log, count):
     with log.open("ab") as errors:
         process = subprocess.Popen([*map(str, command)], stdout=subprocess.PIPE, stderr=errors, cwd=ROOT)
     try:
         readable, _, _ = select.select([process.stdout], [], [], 60)
-        line = process.stdout.readline() if readable else b""
-        if not line:
+        lines = [process.stdout.readline() if readable else b"" for _ in range(count)]
+        if not all(lines):
             raise AssertionError(f"{command[0]} is not ready: {log.read_text()[-2000:]}")
-        yield json.loads(line)
+        yield [json.loads(line) for line in lines]
     finally:
         process.terminate()
         process.wait(30)

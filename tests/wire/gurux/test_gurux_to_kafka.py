@@ -63,11 +63,17 @@ def outcome(own_kafka, gurux_push, gurux_meter_jar, secrets_file, meter_secrets,
   - id: {auth}
     address: tcp://{meters[auth]["listening"]}
     client_address: {client}
-    authentication: {auth}
+    authentication_level: {auth.partition("-")[0]}
     secrets: {secrets_file}
-    every_s: 3600
-    read: [{", ".join(f'"3:{each["obis"]}"' for each in meters[auth]["registers"])}]"""
+    schedules: [{auth}]"""
             for auth, client in POLLED.items()
+        )
+        schedules = "".join(
+            f"""
+  {auth}:
+    every: 1h
+    read: [{", ".join(f'"3:{each["obis"]}"' for each in meter["registers"])}]"""
+            for auth, meter in meters.items()
         )
         config.write_text(
             f"""
@@ -77,6 +83,7 @@ state_dir: {folder / "state"}
 listen:
   - {{transport: tcp, host: 127.0.0.1, port: 0}}
   - {{transport: udp, host: 127.0.0.1, port: 0}}
+schedules:{schedules}
 meters:{inventory}
 """
         )

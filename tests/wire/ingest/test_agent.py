@@ -1,6 +1,7 @@
 """The whole agent, with a Kafka that only remembers."""
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -11,10 +12,14 @@ import threading
 import pytest
 
 from ami_dlms.framing import wrapper
+from ami_dlms.server import ServerSettings
 from ami_ingest import agent
-from ami_ingest.config.file import load
+from ami_ingest.config.endpoint import location
+from ami_ingest.config.file import load, read
+from ami_ingest.config.watch import Watch
 from ami_ingest.frames import Frames
 from ami_ingest.send import send
+from ami_simulator import MeterServer, VirtualMeter
 
 pytestmark = pytest.mark.wire
 
@@ -22,6 +27,7 @@ FRAME = wrapper.encode(bytes.fromhex("0f40000000000001"), 1, 16)
 CONFIG = """
 agent: edge-1
 kafka: {bootstrap: "127.0.0.1:1"}
+state_dir: state
 listen: [{transport: tcp, host: 127.0.0.1, port: 0}, {transport: udp, host: 127.0.0.1, port: 0}]
 """
 
@@ -107,14 +113,82 @@ async def test_what_kafka_did_not_take_is_published_by_the_next_agent(config, lo
     assert kafka.values == [FRAME]
 
 
+async def test_a_changed_configuration_reaches_meters_and_pushes_while_the_agent_runs(config, log):
+    """A meter is added and read; a connection that is open stays; a bound of the listener holds from then on."""
+    meter = VirtualMeter(7)
+    server = MeterServer(meter, ServerSettings(system_title=meter.system_title))
+    await server.start()
+    kafka, stop = Kafka(), asyncio.Event()
+    started = asyncio.get_running_loop().create_future()
+    watch = Watch(read(config), period_s=0.01)
+    running = asyncio.create_task(
+        agent.serve(watch.config, stop, log=log.logger(), make_producer=kafka.make, started=started, watch=watch)
+    )
+    listener = await started
+    _, host, port = listener.addresses[0]
+    _, writer = await asyncio.open_connection(host, port)
+    while not listener.connections:  # noqa: ASYNC110  the kernel's time
+        await asyncio.sleep(0.005)
+
+    config.write_text(
+        CONFIG
+        + "push: {max_connections: 1}\nschedules: {often: {every: 1s, read: ['3:1.0.1.8.0.255']}}\n"
+        + f"meters: [{{id: m1, address: 'tcp://{location(*server.address)}', schedules: [often]}}]\n"
+    )
+    while not kafka.values:  # noqa: ASYNC110  another thread fills it
+        await asyncio.sleep(0.005)
+    refused, its_writer = await asyncio.open_connection(host, port)
+    assert await refused.read() == b""
+    assert listener.connections == 1
+    (entry,) = [entry for entry in log if entry["event"] == "the configuration has changed"]
+    assert (entry["added"], entry["push"]) == (1, True)
+
+    config.write_text(CONFIG)
+    while len([entry for entry in log if entry["event"] == "the configuration has changed"]) < 2:  # noqa: ASYNC110
+        await asyncio.sleep(0.005)
+    stop.set()
+    await running
+    for each in (writer, its_writer):
+        each.close()
+        with contextlib.suppress(OSError):
+            await each.wait_closed()
+    await server.stop()
+
+    assert log[-1]["event"] == "stopped"
+
+
 RUN = """
 import sys
 from pathlib import Path
 from ami_ingest import agent
-from ami_ingest.config.file import load
+from ami_ingest.config.file import read
+from ami_ingest.config.watch import Watch
 
-agent.run(load(Path(sys.argv[1])))
+watch = Watch(read(Path(sys.argv[1])), period_s=3600)
+agent.run(watch.config, watch=watch)
 """
+
+
+def test_sighup_reads_the_configuration_again_and_the_process_goes_on(config):
+    with subprocess.Popen([sys.executable, "-c", RUN, str(config)], stderr=subprocess.PIPE, text=True) as process:
+        entries = map(json.loads, process.stderr)
+        for entry in entries:
+            if entry["event"] == "collecting":
+                break
+        entries = (entry for entry in entries if "configuration" in entry["event"])
+        config.write_text(CONFIG + "colour: red\n")
+        os.kill(process.pid, signal.SIGHUP)
+        refused = next(entries)
+        config.write_text(CONFIG + "meters: [{id: m1, address: 'tcp://127.0.0.1:1'}]\n")
+        os.kill(process.pid, signal.SIGHUP)
+        again, changed = next(entries), next(entries)
+        os.kill(process.pid, signal.SIGTERM)
+        process.stderr.read()
+
+    assert refused["reason"].endswith("colour: unknown key; remove it")
+    assert again["event"] == "the configuration is in order again"
+    assert (changed["event"], changed["added"]) == ("the configuration has changed", 1)
+    assert process.returncode == 0
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -174,4 +248,4 @@ def count(path):
     from contextlib import closing
 
     with closing(sqlite3.connect(path)) as connection:
-        return connection.execute("SELECT count(*) FROM record").fetchone()[0]
+        return connection.execute("SELECT coalesce(sum(records), 0) FROM segment").fetchone()[0]

@@ -7,8 +7,10 @@ import socket
 
 import pytest
 
+from ami_dlms.apdu import GeneralBlockTransfer, decode
 from ami_dlms.framing import wrapper
-from ami_ingest.config.model import Listen
+from ami_dlms.link import Connected, HdlcLinkClient, Transmit
+from ami_ingest.config.model import Listen, Push
 from ami_ingest.frames import read_frames
 from ami_ingest.push.listener import Listener, ListenerError
 from ami_ingest.send import send
@@ -17,6 +19,8 @@ pytestmark = pytest.mark.wire
 
 APDU = bytes.fromhex("0f40000000000001")
 FRAME = wrapper.encode(APDU, 1, 16)
+CONFIRMED = wrapper.encode(bytes.fromhex("0f 40000007 00 12 0001"), 1, 16)
+TITLE = bytes.fromhex("4d4d4d0000000001")
 
 
 class Sink(list):
@@ -27,8 +31,10 @@ class Sink(list):
         self.open = asyncio.Event()
         self.open.set()
 
-    def offer(self, records):
+    def offer(self, records, done=None):
         self.extend(records)
+        if done is not None:
+            done.set_result(None)
         return self.open.is_set()
 
     async def room(self):
@@ -53,13 +59,14 @@ async def listen(sink, log):
     """Start a listener on free ports; return it and its TCP and UDP address."""
     listeners = []
 
-    async def listen(**settings):
+    async def listen(senders=(), **settings):
         listener = Listener(
             [Listen(transport="tcp", host="127.0.0.1", port=0), Listen(transport="udp", host="127.0.0.1", port=0)],
             sink,
             agent="edge-1",
             log=log.logger(),
-            **settings,
+            push=Push(**settings),
+            senders=senders,
         )
         await listener.start()
         listeners.append(listener)
@@ -233,13 +240,15 @@ async def test_a_full_spool_stops_the_reading_until_there_is_room(sink, listen):
     writer.write(FRAME * 10)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.sendto(FRAME, udp)
-        await sink.until(lambda: len(sink) == 2)
-        sock.sendto(FRAME, udp)
         await sink.until(lambda: listener.dropped == len(FRAME))
-    assert len(sink) == 2
+    late = await connect(tcp)
+    late.write(FRAME)
+    await sink.until(lambda: listener.connections == 2)
+    assert len(sink) == 1
 
     sink.open.set()
     await sink.until(lambda: len(sink) == 12)
+    late.close()
     writer.close()
 
 
@@ -247,8 +256,9 @@ async def test_the_inventory_names_a_pushing_address(sink, listen):
     class Meter:
         id = "meter-1"
         system_title = None
+        push_from = "127.0.0.1"
 
-    _, tcp, _ = await listen(senders={"127.0.0.1": Meter()})
+    _, tcp, _ = await listen(senders=[Meter()])
     writer = await connect(tcp)
     writer.write(FRAME)
     await sink.until(lambda: sink)
@@ -306,3 +316,158 @@ async def test_a_stream_of_one_meter_on_one_connection(sink, listen, corpus_dir)
     assert sink.octets() == whole
     assert [record.value for record in sink] == [frame.data for frame in frames]
     assert len(frames) == 559
+
+
+async def test_a_sender_that_waits_for_its_confirmation_gets_it_once_the_push_is_safe(listen, sink):
+    class Slow(Sink):
+        def __init__(self):
+            super().__init__()
+            self.waiting = []
+
+        def offer(self, records, done=None):
+            self.extend(records)
+            self.waiting.append(done)
+            return True
+
+    listener, tcp, udp = await listen()
+    listener._intake._sink = slow = Slow()
+    reader, writer = await asyncio.open_connection(*tcp)
+    writer.write(CONFIRMED)
+    await slow.until(lambda: slow.waiting)
+    silence = asyncio.ensure_future(reader.readexactly(14))
+    await asyncio.sleep(0.05)
+    assert not silence.done()
+    slow.waiting[0].set_result(None)
+
+    assert await silence == wrapper.encode(bytes.fromhex("10 40000007 00"), 16, 1)
+    writer.close()
+
+    listener._intake._sink = sink
+    loop = asyncio.get_running_loop()
+    answers = asyncio.Queue()
+
+    class Meter(asyncio.DatagramProtocol):
+        def datagram_received(self, data, addr):
+            answers.put_nowait(data)
+
+    endpoint, _ = await loop.create_datagram_endpoint(Meter, remote_addr=udp)
+    endpoint.sendto(CONFIRMED)
+    assert await answers.get() == wrapper.encode(bytes.fromhex("10 40000007 00"), 16, 1)
+    endpoint.close()
+    assert listener.confirmed == 2
+
+
+async def test_a_meter_that_streams_blocks_waits_for_each_confirmation(listen, sink):
+    """It repeats what the listener says it does not have: here the second block, lost on the way."""
+    _, tcp, _ = await listen()
+    reader, writer = await asyncio.open_connection(*tcp)
+    apdu = bytes.fromhex("0f00000001000902") + bytes(range(200))
+    pieces = [apdu[start : start + 30] for start in range(0, len(apdu), 30)]
+    lost, have, raw = {2}, 0, b""
+    while have < len(pieces):
+        window = list(enumerate(pieces, start=1))[have : have + 3]
+        for number, piece in window:
+            block = GeneralBlockTransfer(
+                number == len(pieces), (number, piece) != window[-1], 3, number, 0, piece
+            ).to_bytes()
+            if number not in lost:
+                writer.write(wrapper.encode(block, 1, 16))
+                raw += wrapper.encode(block, 1, 16)
+        lost.clear()
+        header = await reader.readexactly(8)
+        confirm = decode(await reader.readexactly(int.from_bytes(header[6:], "big")))
+        have = confirm.block_number_ack
+    writer.close()
+    await sink.until(lambda: sink)
+
+    assert sink.octets() == raw
+    assert "ami-incomplete" not in headers(sink[0])
+
+
+async def test_a_meter_that_sets_up_an_hdlc_link_gets_its_acknowledgements(listen, sink):
+    _, tcp, _ = await listen()
+    reader, writer = await asyncio.open_connection(*tcp)
+    meter = HdlcLinkClient(1, 16)
+    push = bytes.fromhex("0f00000001000982") + (600).to_bytes(2, "big") + bytes(600)
+
+    writer.write(meter.connect())
+    while not any(isinstance(event, Connected) for event in meter.receive(await reader.read(4096))):
+        pass
+    writer.write(meter.send(push))
+    while not sink:
+        # Each segment waits for the acknowledgement of the one before.
+        for event in meter.receive(await reader.read(4096)):
+            if isinstance(event, Transmit):
+                writer.write(event.data)
+        await asyncio.sleep(0)
+    writer.close()
+
+    assert headers(sink[0])["ami-framing"] == b"hdlc"
+    assert "ami-incomplete" not in headers(sink[0])
+    assert len(sink.octets()) > len(push)
+
+
+async def test_strangers_are_refused_by_policy_and_let_in_after_a_reload(listen, sink, log):
+    class Meter:
+        id = "meter-1"
+        system_title = TITLE
+        push_from = None
+
+    listener, tcp, udp = await listen(unknown="refuse", senders=[Meter()])
+    known = wrapper.encode(b"\xdb\x08" + TITLE + b"\x05\x30" + bytes(4), 1, 16)
+    writer = await connect(tcp)
+    writer.write(FRAME + known)
+    await sink.until(lambda: sink)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.sendto(FRAME, udp)
+        await sink.until(lambda: listener.refused_messages == 2)
+    assert [record.value for record in sink] == [known]
+    assert listener.refused_octets == 2 * len(FRAME)
+    assert log.events().count("pushes are refused: the inventory does not know the sender") == 1
+
+    class Here(Meter):
+        push_from = "127.0.0.1"
+
+    listener.apply(Push(unknown="refuse"), [Here()])
+    writer.write(FRAME)
+    await sink.until(lambda: len(sink) == 2)
+    assert sink[1].key == b"st-" + TITLE.hex().encode()
+    writer.close()
+
+
+async def test_a_peer_beyond_its_rate_is_read_slower_and_its_datagrams_counted(listen, sink):
+    listener, tcp, udp = await listen(max_bytes_per_s_per_peer=4 * 1024.0)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        for _ in range(12):
+            sock.sendto(wrapper.encode(b"\x0f" + bytes(1000), 1, 16), udp)
+        await sink.until(lambda: listener.dropped and listener.dropped + listener.received == 12 * 1009)
+    writer = await connect(tcp)
+    began = asyncio.get_running_loop().time()
+    for _ in range(3):
+        writer.write(wrapper.encode(b"\x0f" + bytes(1000), 1, 16))
+        await writer.drain()
+    await sink.until(lambda: sum(headers(record)["ami-transport"] == b"tcp" for record in sink) == 3)
+    assert asyncio.get_running_loop().time() - began < 60
+    writer.close()
+
+
+async def test_the_limit_of_open_files_is_reported(listen, log, monkeypatch):
+    await listen(max_connections=10)
+    assert next(entry for entry in log if entry["event"] == "open files")["connections"] > 10
+
+    monkeypatch.setattr("ami_ingest.push.listener.raise_limit", lambda: 1024)
+    await listen(max_connections=15_000)
+    (entry,) = [entry for entry in log if entry["event"] == "the limit of open files is below max_connections"]
+    assert (entry["open_files"], entry["connections"], entry["max_connections"]) == (1024, 824, 15_000)
+    assert "LimitNOFILE" in entry["remedy"]
+
+
+async def test_what_the_kernel_drops_is_counted(listen, sink):
+    """A receive buffer too small for what comes at once, and nobody who reads meanwhile."""
+    listener, _, udp = await listen()
+    (transport, _), *_ = listener._datagrams
+    transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        for _ in range(200):
+            sock.sendto(wrapper.encode(b"\x0f" + bytes(1000), 1, 16), udp)
+    await sink.until(lambda: listener.kernel_drops > 0 and len(sink) + listener.kernel_drops == 200)

@@ -16,13 +16,13 @@ from ami_dlms.security import Keys, Protection, unprotect
 from ami_dlms.server import ServerSettings
 from ami_ingest.config.credentials import Credentials
 from ami_ingest.config.endpoint import Endpoint
-from ami_ingest.config.model import LinkProfile, Meter, Profile, Schedule
+from ami_ingest.config.model import LinkProfile, Meter, Poll, Profile, Schedule
 from ami_ingest.config.target import Target
 from ami_ingest.errors import AssociationRejected, ExchangeFailed, NoAnswer
 from ami_ingest.meters.access import MeterAccess
 from ami_ingest.meters.counters import CounterStore
 from ami_ingest.meters.read import ProfileRange, read_meter
-from ami_ingest.schedule.poller import Poller
+from ami_ingest.schedule.scheduler import Scheduler
 from ami_simulator import MeterServer, VirtualMeter
 
 pytestmark = pytest.mark.wire
@@ -46,7 +46,7 @@ async def start():
     """Start a virtual meter; return it and the access to it."""
     servers = []
 
-    async def start(authentication="none", scheme="tcp", *, now=lambda: NOW, serial=7, **access):
+    async def start(authentication="none", scheme="tcp", *, now=lambda: NOW, serial=7, timeout_s=20.0, **access):
         meter = VirtualMeter(serial, now=now)
         settings = ServerSettings(
             framing=SCHEMES[scheme],
@@ -62,10 +62,9 @@ async def start():
             "authentication": Authentication(authentication),
             "client_address": 16 if authentication == "none" else 1,
             "credentials": CREDENTIALS,
-            "timeout_s": 20.0,
             **access,
         }
-        return meter, MeterAccess(Endpoint.parse(f"{scheme}://{host}:{port}"), **access)
+        return meter, MeterAccess(Endpoint.parse(f"{scheme}://{host}:{port}"), **access).within(timeout_s)
 
     yield start
     for server in servers:
@@ -238,7 +237,15 @@ async def until(condition):
 
 
 def poller(meters, store, tmp_path, log, concurrency=4):
-    return Poller(meters, store, CounterStore(tmp_path), agent="edge-1", concurrency=concurrency, log=log.logger())
+    return Scheduler(meters, store, CounterStore(tmp_path), agent="edge-1", poll=Poll(concurrency), log=log.logger())
+
+
+def succeeded(polling):
+    return polling.stats.results["default", "OK"]
+
+
+def failed(polling):
+    return polling.stats.results.total() - succeeded(polling)
 
 
 async def test_polls_go_on_after_the_last_row(start, tmp_path, log):
@@ -252,10 +259,10 @@ async def test_polls_go_on_after_the_last_row(start, tmp_path, log):
         log,
     )
     task = asyncio.create_task(polling.run())
-    await until(lambda: polling.succeeded == 2)
+    await until(lambda: succeeded(polling) == 2)
     clock[0] += timedelta(minutes=30)
-    before = polling.succeeded
-    await until(lambda: polling.succeeded >= before + 2)
+    before = succeeded(polling)
+    await until(lambda: succeeded(polling) >= before + 2)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
 
@@ -265,7 +272,7 @@ async def test_polls_go_on_after_the_last_row(start, tmp_path, log):
     assert rows == [first + timedelta(minutes=15) * index for index in range(10)]
     assert len(profiles) == 2
     assert {record.key for record in store.records} == {b"st-" + meter.system_title.hex().encode()}
-    assert polling.failed == 0
+    assert failed(polling) == 0
 
 
 async def say_nothing(reader, writer):
@@ -290,7 +297,7 @@ async def test_one_bad_meter_does_not_hold_up_the_others(start, tmp_path, log):
         concurrency=1,
     )
     task = asyncio.create_task(polling.run())
-    await until(lambda: polling.succeeded >= 2 and polling.failed >= 2)
+    await until(lambda: succeeded(polling) >= 2 and failed(polling) >= 2)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     silent.close()
@@ -298,7 +305,7 @@ async def test_one_bad_meter_does_not_hold_up_the_others(start, tmp_path, log):
 
     assert {record.key for record in store.records} == {b"meter-2"}
     warning = next(entry for entry in log if entry["level"] == "warning")
-    assert warning["event"] == "Timeout (no answer within 0.1 s)"
+    assert warning["event"] == "Timer T1 Timeout (no answer within 0.1 s)"
     assert warning["meter"] == "meter-1"
     assert warning["remedy"]
 

@@ -1,17 +1,27 @@
 """Meters that refuse, hang, drop or babble: each gets its stable wording, within its timeout."""
 
 import asyncio
+import re
 import socket
 
 import pytest
 
 from ami_dlms.client import Authentication, ClientSettings
-from ami_dlms.framing import Framing, wrapper
+from ami_dlms.framing import Framing, hdlc, wrapper
 from ami_ingest.config.credentials import Credentials
 from ami_ingest.config.endpoint import Endpoint
-from ami_ingest.errors import AssociationRejected, ConnectionClosed, ConnectionFailed, ExchangeFailed, NoAnswer
+from ami_ingest.errors import (
+    AssociationRejected,
+    ConnectionClosed,
+    ConnectionFailed,
+    CrcError,
+    ExchangeFailed,
+    NoAnswer,
+    PartialFrame,
+)
 from ami_ingest.meters.access import MeterAccess
 from ami_ingest.meters.counters import CounterStore
+from ami_ingest.meters.line import Line
 from ami_ingest.meters.reading import MeterReader
 from ami_ingest.meters.session import MeterSession
 
@@ -92,7 +102,8 @@ async def test_nothing_listens():
             await opened(endpoint)
 
     assert str(raised.value) == "Connection Refused (Error 111)"
-    assert raised.value.code == 111
+    assert raised.value.number == 111
+    assert raised.value.code == "CONNECTION_REFUSED"
     assert raised.value.remedy
 
 
@@ -108,12 +119,14 @@ async def test_silence(meter, scheme):
     with pytest.raises(NoAnswer) as raised:
         await opened(await meter(silent, scheme), framing)
 
-    assert str(raised.value) == "Timeout (no answer within 0.3 s)"
+    assert str(raised.value) == "Timer T1 Timeout (no answer within 0.3 s)"
 
 
 async def test_noise_does_not_prolong_the_wait(meter):
-    with pytest.raises((NoAnswer, ExchangeFailed, AssociationRejected)):
+    with pytest.raises(PartialFrame, match=r"^Partial Frame Received \(no frame in \d+ octets\)$") as raised:
         await asyncio.wait_for(opened(await meter(babbles)), 30)
+
+    assert raised.value.code == "PARTIAL_FRAME"
 
 
 async def test_an_answer_without_end_is_given_up(meter):
@@ -133,6 +146,94 @@ async def test_the_meter_rejects_the_association(meter):
         await opened(await meter(rejects))
 
     assert str(raised.value) == "DLMS Association Rejected (authentication-failure)"
+
+
+UA = hdlc.HdlcFrame(hdlc.address(16), hdlc.address(1), hdlc.UA | hdlc.POLL_FINAL).to_bytes()
+AARE = wrapper.encode(bytes.fromhex("6117a109060760857405080101a203020101a305a10302010d"), 1, 16)
+
+
+def answers(octets, *, hangs_up=False):
+    """Make a meter that answers whatever comes with these octets, then says no more."""
+
+    async def behave(reader, writer):
+        await reader.read(1000)
+        writer.write(octets)
+        await writer.drain()
+        if not hangs_up:
+            await silent(reader, writer)
+
+    return behave
+
+
+@pytest.mark.parametrize("hangs_up", [False, True])
+@pytest.mark.parametrize(
+    ("scheme", "whole", "sent"),
+    [("tcp", AARE, 8), ("tcp", AARE, 20), ("hdlc+tcp", UA, 4), ("hdlc+tcp", UA, len(UA) - 1)],
+)
+async def test_half_an_answer(meter, scheme, whole, sent, hangs_up):
+    framing = Framing.HDLC if scheme == "hdlc+tcp" else Framing.WRAPPER
+
+    with pytest.raises(PartialFrame) as raised:
+        await opened(await meter(answers(whole[:sent], hangs_up=hangs_up), scheme), framing)
+
+    have, need = map(int, re.fullmatch(r"Partial Frame Received \((\d+) of (\d+) octets\)", str(raised.value)).groups())
+    assert have == sent
+    assert have < need <= len(whole)
+    assert need == len(whole) or sent < 8
+    assert raised.value.code == "PARTIAL_FRAME"
+    assert raised.value.cause
+    assert raised.value.remedy
+
+
+async def test_an_answer_of_half_a_frame_and_a_reset(meter):
+    async def behave(reader, writer):
+        await reader.read(10)  # what is not read makes the close a reset
+        writer.write(AARE[:12])
+        await writer.drain()
+        await asyncio.sleep(0.05)
+        writer.transport.abort()
+
+    with pytest.raises(PartialFrame, match=r"\(12 of 33 octets\)"):
+        await opened(await meter(behave))
+
+
+async def test_frames_that_are_changed_on_the_way(meter):
+    wrong = bytearray(UA)
+    wrong[5] ^= 1
+    frames = []
+
+    async def behave(reader, writer):
+        while data := await reader.read(1000):
+            frames.append(data)
+            writer.write(bytes(wrong))
+
+    endpoint = await meter(behave, "hdlc+tcp")
+    with pytest.raises(CrcError) as raised:
+        await opened(endpoint, Framing.HDLC)
+
+    assert str(raised.value) == f"CRC Error ({len(frames)} of {len(frames)} frames on {endpoint.location})"
+    assert raised.value.code == "CRC_ERROR"
+    assert raised.value.cause
+    assert raised.value.remedy
+
+
+async def test_frames_of_one_line_are_counted_together(meter):
+    wrong = bytearray(UA)
+    wrong[5] ^= 1
+    endpoint = await meter(answers(UA + bytes(wrong)), "hdlc+tcp")
+    line = Line("/dev/ttyUSB0", frames=98, damaged=1)
+    session = MeterSession(endpoint, ClientSettings(framing=Framing.HDLC), timeout_s=SILENCE, line=line)
+
+    with pytest.raises(CrcError, match=r"^CRC Error \(2 of 100 frames on /dev/ttyUSB0\)$"):
+        await session.open()
+
+
+async def test_a_refusal_by_silence_is_told_as_one(meter):
+    with pytest.raises(NoAnswer) as raised:
+        await opened(await meter(silent))
+
+    assert raised.value.code == "T1_TIMEOUT"
+    assert "refuse by silence" in raised.value.cause
 
 
 async def test_hdlc_repeats_its_frame_before_giving_up(meter):

@@ -12,7 +12,7 @@ import pytest
 import structlog
 from prometheus_client.parser import text_string_to_metric_families
 
-from ami_normalize.observe.endpoint import Address, serve
+from ami_kafka.observe.endpoint import Address, serve
 from ami_normalize.workers.gathered import Gathered
 from ami_normalize.workers.supervisor import Supervisor
 

@@ -133,7 +133,14 @@ class Scene:
             "listen": [
                 {"transport": transport, "host": "127.0.0.1", "port": push_port} for transport in ("tcp", "udp")
             ],
-            "idle_timeout_s": 30,
+            "schedules": {
+                "demo": {
+                    "every": f"{EVERY_S}s",
+                    "read": list(_OBJECTS),
+                    "profiles": [{"obis": _PROFILE, "last": "24h"}],
+                }
+            },
+            "defaults": {"schedules": ["demo"]},
             "meters": [self._inventory(meter, addresses[meter.name]) for meter in POLLED],
         }
         self.agent_config.write_text(yaml.safe_dump(config, sort_keys=False))
@@ -144,11 +151,7 @@ class Scene:
             "id": meter.name,
             "address": f"{scheme}://{address}",
             "client_address": 16 if meter.authentication == "none" else 1,
-            "logical_device_id": 1,
-            "authentication": meter.authentication,
-            "every_s": EVERY_S,
-            "read": list(_OBJECTS),
-            "profiles": [{"obis": _PROFILE, "last": "24h"}],
+            "authentication_level": meter.authentication.partition("-")[0],
         }
         if meter.authentication != "none":
             entry["secrets"] = f"secrets-{meter.serial}.json"

@@ -23,16 +23,28 @@ def collect(
         ),
     ] = None,
     check: Annotated[bool, typer.Option("--check", help="Check the configuration and exit.")] = False,
+    schema: Annotated[
+        bool, typer.Option("--schema", help="Print the JSON Schema of the configuration, for editors, and exit.")
+    ] = False,
 ) -> None:
     """Run the agent: read the configured meters, take what others push, publish it all to ami.raw.v1.
 
-    Logs to stderr. While Kafka is away it spools to disk. SIGTERM and Ctrl-C end it cleanly; SIGKILL loses nothing.
+    Logs to stderr, and to files where `logs.folder` says so. While Kafka is away it spools to disk. SIGTERM and Ctrl-C
+    end it cleanly; SIGKILL loses nothing.
+    Changes of the configuration, the inventory and secrets files are taken over while it runs; SIGHUP asks for it.
     """
     from ami_ingest import agent
-    from ami_ingest.config.file import DEFAULT_PATH, load
+    from ami_ingest.config.file import DEFAULT_PATH, read
+    from ami_ingest.config.form import schema_text
+    from ami_ingest.config.watch import Watch
 
-    loaded = load(config or DEFAULT_PATH, bootstrap=bootstrap)
-    if check:
-        typer.echo(f"{config or DEFAULT_PATH}: {len(loaded.meters)} meters, {len(loaded.listen)} listeners, all right")
+    if schema:
+        typer.echo(schema_text(), nl=False)
         return
-    agent.run(loaded)
+    loaded = read(config or DEFAULT_PATH, bootstrap=bootstrap)
+    if check:
+        meters, listeners = len(loaded.config.meters), len(loaded.config.listen)
+        typer.echo(f"{config or DEFAULT_PATH}: {meters} meters, {listeners} listeners, all right")
+        return
+    watch = Watch(loaded)
+    agent.run(watch.config, watch=watch)

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import typer
 
-from ami_cli.checks import Level, checks
+from ami_cli.checks.every import checks
+from ami_cli.checks.finding import Level
 from ami_cli.console import console, print_json, table
 from ami_cli.errors import ExitCode
-from ami_cli.options import Bootstrap, Json, bootstrap_servers
+from ami_cli.meter_options import Config, Control
+from ami_cli.options import Bootstrap, Json
 
 _STYLE = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "bold red"}
 
 
-def doctor(bootstrap: Bootstrap = None, as_json: Json = False) -> None:
-    """Check Python, packages, Java, disk, ports, Kafka and topics; say what to do. Exits 9 if a check fails."""
+def doctor(
+    bootstrap: Bootstrap = None, *, config: Config = None, control: Control = None, as_json: Json = False
+) -> None:
+    """Check this machine, the agent and Kafka; say what to do. Exits 9 if a check fails.
+
+    Packages, cryptography, clock, load, disk, files, serial ports, firewall, configuration, topics. Changes nothing.
+    """
     findings = []
-    for finding in checks(bootstrap_servers(bootstrap)):
+    for finding in checks(bootstrap, config, control):
         findings.append(finding)
         if as_json:
             print_json({**finding._asdict(), "level": finding.level.value})

@@ -94,8 +94,8 @@ def normalize(
     from ami_cli.workers import supervise
     from ami_kafka.check import check
     from ami_kafka.loop import BatchPolicy
+    from ami_kafka.observe.endpoint import Address
     from ami_normalize.mapping.watched import DEFAULT_MAPPING
-    from ami_normalize.observe.endpoint import Address
     from ami_normalize.routes.watched import DEFAULT_ROUTES
     from ami_normalize.stream.breaker import BreakerPolicy
     from ami_normalize.stream.inputs import Inputs

@@ -1,35 +1,36 @@
-"""`ami ping`: whether a meter answers, and who it is."""
+"""`ami ping`: whether a meter answers, who it is, and where it stops if it does not."""
 
 from __future__ import annotations
 
-import asyncio
-import time
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from ami_cli.asking import is_address, way_to
 from ami_cli.console import console, print_json
 from ami_cli.meter_options import (
-    Address,
     Authentication,
     Client,
+    Config,
+    Control,
+    Meter,
     Secrets,
     Server,
     Suite,
     Timeout,
     Verbose,
     access_to,
-    session_log,
 )
 from ami_cli.options import Json
 
 if TYPE_CHECKING:
-    from ami_ingest.meters.access import MeterAccess
-    from ami_ingest.meters.reading import MeterReader
+    from ami_cli.asking import Way
+    from ami_ingest.meters.ping import Pinged
 
 
 def ping(
-    address: Address,
+    meter: Meter,
     *,
+    config: Config = None,
+    control: Control = None,
     client: Client = 16,
     server: Server = "1",
     auth: Authentication = "none",
@@ -39,47 +40,47 @@ def ping(
     verbose: Verbose = False,
     as_json: Json = False,
 ) -> None:
-    """Connect, associate, ask for the logical device name, release; tell how long each took."""
-    from ami_ingest.meters.counters import CounterStore
-    from ami_ingest.meters.reading import MeterReader
-    from ami_kafka.state import state_dir
+    """Connect, associate, read the logical device name and the clock; tell how long each took, or where it stopped.
 
-    access = access_to(address, client=client, server=server, auth=auth, suite=suite, secrets=secrets)
-    counters = CounterStore(state_dir() / "counters")
-    reader = MeterReader(
-        replace(access, timeout_s=timeout), counters, agent="ami-ping", log=session_log(verbose=verbose)
-    )
-    answer = asyncio.run(_ping(reader, access))
-    if as_json:
-        print_json(answer)
-        return
-    title = f", system title {answer['system_title']}" if answer["system_title"] else ""
-    console().print(
-        f"{address} answers: logical device name {answer['logical_device_name'] or 'not told'}{title}; "
-        f"associated in {answer['associate_ms']} ms, read in {answer['read_ms']} ms",
-        markup=False,
-        soft_wrap=True,
-    )
+    A meter of the inventory is asked through the agent that runs: no second connection, no keys needed here.
+    """
+    access = None
+    if is_address(meter):
+        access = access_to(meter, client=client, server=server, auth=auth, suite=suite, secrets=secrets)
+        access = access.within(timeout)
+    with way_to(meter, access=access, control=control, config=config, timeout_s=timeout, verbose=verbose) as way:
+        try:
+            pinged = way.ping()
+        except Exception as error:
+            out = console(stderr=True)
+            if out.is_terminal and not as_json:  # others get the one sentence of every failure
+                from ami_cli.view.pinged import print_stopped
+
+                print_stopped(out, meter, error)
+            raise
+        if as_json:
+            print_json(_object(way, pinged))
+        else:
+            from ami_cli.view.pinged import print_pinged
+
+            print_pinged(console(), way, pinged)
+        if verbose and pinged.reading is not None:
+            from ami_cli.view.exchanged import print_exchange
+
+            print_exchange(console(stderr=as_json), pinged.reading)
 
 
-async def _ping(reader: MeterReader, access: MeterAccess) -> dict[str, Any]:
-    from ami_dlms.apdu import CosemAttribute
-    from ami_dlms.axdr import Data
-    from ami_ingest.meters.objects import DATA, LOGICAL_DEVICE_NAME
+def _object(way: Way, pinged: Pinged) -> dict[str, Any]:
+    from ami_dlms.obis import format_obis
 
-    began = time.monotonic()
-    session = await reader.open()
-    try:
-        associated = time.monotonic()
-        result = (await session.get(CosemAttribute(DATA, LOGICAL_DEVICE_NAME, 2))).result
-        answered = time.monotonic()
-    finally:
-        await session.close()
-    name = result.value if isinstance(result, Data) else ""
     return {
-        "address": str(access.endpoint),
-        "logical_device_name": name.decode("ascii", "replace") if isinstance(name, bytes) else str(name or ""),
-        "system_title": session.system_title.hex() if session.system_title else None,
-        "associate_ms": round((associated - began) * 1000, 1),
-        "read_ms": round((answered - associated) * 1000, 1),
+        "meter": way.meter,
+        "way": way.told,
+        "obis": format_obis(pinged.obis),
+        "logical_device_name": pinged.logical_device_name,
+        "system_title": pinged.system_title.hex() if pinged.system_title else None,
+        "connect_ms": round(pinged.connect_s * 1000, 1),
+        "associate_ms": round(pinged.associate_s * 1000, 1),
+        "read_ms": round(pinged.read_s * 1000, 1),
+        "clock_error_s": None if pinged.clock_error_s is None else round(pinged.clock_error_s, 1),
     }

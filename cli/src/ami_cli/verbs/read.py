@@ -1,39 +1,43 @@
-"""`ami read`: read one meter that is in no inventory, now."""
+"""`ami read`: read one meter, now."""
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ami_cli.asking import is_address, way_to
 from ami_cli.console import console, print_json
 from ami_cli.errors import CommandError, ExitCode
 from ami_cli.meter_options import (
-    Address,
     Authentication,
     Client,
+    Config,
+    Control,
+    Meter,
     Secrets,
     Server,
     Suite,
     Timeout,
     Verbose,
     access_to,
-    session_log,
 )
 from ami_cli.options import Json
 from ami_cli.times import parse_time
 
 if TYPE_CHECKING:
+    from ami_cli.interpret import Interpreted
     from ami_ingest.meters.read import ProfileRange
 
 
 def read(
-    address: Address,
+    meter: Meter,
     obis: Annotated[
         list[str] | None, typer.Argument(metavar="OBIS…", help="OBIS, CLASS:OBIS or CLASS:OBIS:ATTRIBUTE.")
     ] = None,
     *,
+    config: Config = None,
+    control: Control = None,
     client: Client = 16,
     server: Server = "1",
     auth: Authentication = "none",
@@ -48,35 +52,46 @@ def read(
     verbose: Verbose = False,
     as_json: Json = False,
 ) -> None:
-    """Read values of one meter, or rows of a load profile. Needs no Kafka, no configuration, no inventory.
+    """Read values of one meter, or rows of a load profile.
+
+    A meter given by its address needs no Kafka, no configuration, no inventory. One of the inventory is read by the
+    agent that runs: over the connection it has, with the keys it has.
 
     With --json it prints an object a reading, or one a profile column, in the form of `ami decode`. A column whose
     capture period changes within the range is more than one object. The rows of an event log are an object each.
     """
     from ami_ingest.config.target import Target
-    from ami_ingest.meters.read import read_meter
 
     targets = [Target.parse(text) for text in obis or ()]
     rows = _range(profile, start, end)
     if not targets and rows is None:
         raise CommandError("There is nothing to read", "name an OBIS code, or a --profile", ExitCode.USAGE)
-    access = access_to(address, client=client, server=server, auth=auth, suite=suite, secrets=secrets)
-
-    from ami_cli.interpret import interpret
-    from ami_kafka.state import state_dir
-
-    answers = asyncio.run(
-        read_meter(access, targets, rows, state_dir=state_dir(), deadline_s=timeout, log=session_log(verbose=verbose))
-    )
+    access = None
+    if is_address(meter):
+        access = access_to(meter, client=client, server=server, auth=auth, suite=suite, secrets=secrets)
+    with way_to(meter, access=access, control=control, config=config, timeout_s=timeout, verbose=verbose) as way:
+        answers = way.read(targets, rows)
+        access = way.access
     if rows is not None and len(answers) == len(targets):
         raise CommandError(
             f"The profile {profile} has no rows from {start} to {end}", "read another range", ExitCode.INCOMPLETE
         )
+    from ami_cli.interpret import interpret
+
     found = interpret(answers, access)
     if as_json:
         for one in (*found.readings, *found.intervals, *found.events):
             print_json(one)
-        return
+    else:
+        _print(found)
+    if verbose:
+        from ami_cli.view.exchanged import print_exchange
+
+        for answer in answers:
+            print_exchange(console(stderr=as_json), answer)
+
+
+def _print(found: Interpreted) -> None:
     from ami_cli.view.decoded import events_table, interval_tables, readings_table
 
     out = console()

@@ -69,7 +69,7 @@ def _print_record(console: Console, page: Page) -> None:
     if "record" not in page:
         return
     record = page["record"]
-    _heading(console, f"Record: {record['source']}")
+    heading(console, f"Record: {record['source']}")
     drawn = Table.grid(padding=(0, 2))
     drawn.add_row("key", Text(visible(record["key"]) or "none"))
     agent = f"by {record['agent']}" if record["agent"] else ""
@@ -115,7 +115,7 @@ def _made_by(made: Page) -> str:
 def _print_trail(console: Console, page: Page) -> None:
     """Print the one value that was asked for, from its octets to what stands on Kafka."""
     asked = page["asked"]
-    _heading(console, f"The value: {asked['obis']}  {meaning_of(asked['obis'])}")
+    heading(console, f"The value: {asked['obis']}  {meaning_of(asked['obis'])}")
     drawn = Table.grid(padding=(0, 2))
     for apdu in page["apdus"]:
         places = {element["path"]: element for element in apdu["elements"]}
@@ -139,14 +139,15 @@ def _print_trail(console: Console, page: Page) -> None:
     console.print(drawn)
 
 
-def _heading(console: Console, text: str) -> None:
+def heading(console: Console, text: str) -> None:
+    """Print the heading of a part."""
     console.print()
     console.print(text, style="bold cyan", markup=False)
 
 
 def _print_frame(console: Console, frame: Page) -> None:
     whole = "" if frame["complete"] else ", INCOMPLETE"
-    _heading(console, f"Frame: {frame['framing']}, {frame['length']} octets{whole}")
+    heading(console, f"Frame: {frame['framing']}, {frame['length']} octets{whole}")
     drawn = table("at>", "octets>", "what", "from", "to", "check sequence", "segment")
     for one in frame["frames"]:
         intact = one.get("intact")
@@ -165,10 +166,10 @@ def _print_apdu(console: Console, apdu: Page, which: str, *, everything: bool) -
         place = f", from octet {apdu['offset']} on" if apdu["offset"] is not None and not apdu["security"] else ""
         inside = ", deciphered" if apdu["security"] else ""
         name = f"Answer of {apdu['joined']} blocks" if apdu.get("joined") else f"APDU{which}: {apdu['apdu']}"
-        _heading(console, f"{name}, {len(apdu['plain']) // 2} octets{place}{inside}")
+        heading(console, f"{name}, {len(apdu['plain']) // 2} octets{place}{inside}")
         if apdu.get("deviation"):
             console.print(f"read with the maker's deviation '{apdu['deviation']}' put right", style="yellow")
-        console.print(_elements_table(apdu["elements"], apdu["readings"], everything=everything))
+        console.print(elements_table(apdu["elements"], apdu["readings"], everything=everything))
         if apdu.get("error") and not apdu.get("refused"):
             console.print(Text(f"{apdu['error']['reason']}: {apdu['error']['message']}", style="red"))
     if apdu.get("refused"):
@@ -183,7 +184,7 @@ def _print_apdu(console: Console, apdu: Page, which: str, *, everything: bool) -
 
 
 def _print_layer(console: Console, layer: Page) -> None:
-    _heading(console, f"Security: {layer['apdu']}")
+    heading(console, f"Security: {layer['apdu']}")
     maker = f" ({layer['manufacturer']})" if layer["manufacturer"] else ""
     drawn = Table.grid(padding=(0, 2))
     drawn.add_row("system title", f"{layer['system_title'] or 'not stated'}{maker}")
@@ -197,10 +198,11 @@ def _print_layer(console: Console, layer: Page) -> None:
             style = {"verified": "green", "none": "yellow"}.get(layer[name], "red")
             drawn.add_row(words, Text(layer[name], style=style))
     console.print(drawn)
-    console.print(_elements_table(layer["elements"], (), everything=False))
+    console.print(elements_table(layer["elements"], (), everything=False))
 
 
-def _elements_table(elements: Sequence[Page], readings: Sequence[Page], *, everything: bool) -> Table:
+def elements_table(elements: Sequence[Page], readings: Sequence[Page], *, everything: bool) -> Table:
+    """Return elements as a table, each with its place, its octets and what it says."""
     values = {reading["path"]: reading for reading in readings if reading["path"]}
     drawn = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
     drawn.add_column("at", justify="right")
@@ -271,7 +273,7 @@ def _print_values(console: Console, apdu: Page) -> None:
     by = f", dialect {apdu['dialect']}" if apdu.get("dialect") else ""
     zone = f", time by {apdu['time_origin'].lower().replace('_', ' ')}" if apdu.get("time_origin") else ""
     layout = _layout_of(apdu["readings"])
-    _heading(console, f"Values{by}{f', {layout}' if layout else ''}{zone}")
+    heading(console, f"Values{by}{f', {layout}' if layout else ''}{zone}")
     places = {element["path"]: element["offset"] for element in apdu["elements"]}
     rules = dict.fromkeys(reading["rule"] for reading in apdu["readings"] if reading["rule"])
     shared = dict(zip(rules, _LETTERS, strict=False)) if 2 * len(rules) <= len(apdu["readings"]) else {}

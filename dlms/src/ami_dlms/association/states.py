@@ -23,6 +23,8 @@ from ami_dlms.errors import UsageError
 class ClientState(Enum):
     """Where a client's association stands."""
 
+    __hash__ = object.__hash__  # members are single; Enum hashes their names, which costs at every step
+
     IDLE = auto()
     LINKING = auto()
     """SNRM sent."""
@@ -44,6 +46,8 @@ class ClientState(Enum):
 class ClientInput(Enum):
     """What moves a client on."""
 
+    __hash__ = object.__hash__
+
     ASSOCIATE = "associate"
     LINK_UP = "the link came up"
     CHALLENGED = "an AARE with a challenge came"
@@ -60,6 +64,8 @@ class ClientInput(Enum):
 class ServerState(Enum):
     """Where a server's association with one client stands."""
 
+    __hash__ = object.__hash__
+
     IDLE = auto()
     CHALLENGED = auto()
     """AARE with a challenge sent; only reply_to_HLS_authentication is allowed."""
@@ -68,6 +74,8 @@ class ServerState(Enum):
 
 class ServerInput(Enum):
     """What moves a server on."""
+
+    __hash__ = object.__hash__
 
     ACCEPT = "an association without a challenge"
     CHALLENGE = "an association with a challenge"

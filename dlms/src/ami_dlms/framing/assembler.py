@@ -15,12 +15,15 @@ Four rules carry it.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from ami_dlms.framing import hdlc, mbus, p1, wrapper
+from ami_dlms.framing.blocks import BlockTaken
 from ami_dlms.framing.draft import Draft, Mark
 from ami_dlms.framing.message import Framing, Message
 from ami_dlms.framing.scan import REJECT, Found, Reject, Scan, Wait
 from ami_dlms.framing.segments import Step
+from ami_dlms.framing.units import is_one_apdu
 
 MAX_MESSAGE = 1 << 20
 
@@ -51,7 +54,8 @@ class Assembler:
     `framing=None` detects the framing from the octets, and again after noise. `lenient` also reads frames whose check
     sequence is wrong. A message longer than `max_message` octets is cut into incomplete ones. `exchange` says that the
     octets are all answers to one request, which the peer may repeat: repeated frames then replace damaged ones.
-    `join_blocks=False` gives the APDUs of a general block transfer one by one, for a side that confirms them.
+    `join_blocks=False` gives the APDUs of a general block transfer one by one, for a side that confirms them;
+    `on_block` hears of each block that is joined, for one that only has to say how far it has them.
     """
 
     def __init__(
@@ -62,7 +66,9 @@ class Assembler:
         max_message: int = MAX_MESSAGE,
         exchange: bool = False,
         join_blocks: bool = True,
+        on_block: Callable[[BlockTaken], None] | None = None,
     ) -> None:
+        self._on_block = on_block
         self._fixed = framing
         self._lenient = lenient
         self._max = max_message
@@ -90,12 +96,21 @@ class Assembler:
         """Octets received that no message holds yet."""
         return len(self._buffer)
 
+    @property
+    def begun(self) -> tuple[int, int]:
+        """Of a frame that has begun and is not whole: its octets, and how many it needs to be told more; else zeros."""
+        have, need = len(self._buffer) - self._at, self._need - self._at
+        return (have, need) if 0 < have < need else (0, 0)
+
     def receive(self, data: bytes) -> list[Message]:
         """Take octets; return the messages they complete, and incomplete ones that another message has ended."""
+        if self._current is Framing.WRAPPER and not self._buffer and not self._boundary:
+            data = self._take_whole_wrappers(data)
+            if not data:
+                return self._taken_out()
         self._buffer += data
-        if not self._weak and len(self._buffer) < self._need:
-            return []
-        self._drain(final=False)
+        if self._weak or len(self._buffer) >= self._need:
+            self._drain(final=False)
         return self._taken_out()
 
     def flush(self) -> Message | None:
@@ -131,6 +146,30 @@ class Assembler:
         self._shared_flag = False
         self._forget_wait()
         return self._taken_out(), harmless
+
+    def _take_whole_wrappers(self, data: bytes) -> bytes:
+        """Take what nearly all links carry without a buffer and a draft: whole wrappers of one APDU each, and no more.
+
+        Return what is left. It gives the messages that the general way gives, which takes over wherever anything
+        is less plain: the rest of a frame, noise, blocks, several APDUs in one frame.
+        """
+        at, have = 0, len(data)
+        while have - at > wrapper.HEADER.size:
+            version, source, destination, length = wrapper.HEADER.unpack_from(data, at)
+            begin = at + wrapper.HEADER.size
+            end = begin + length
+            if version != wrapper.VERSION or not length or end > have or end - at > self._max:
+                break
+            apdu = bytes(data[begin:end])
+            if not is_one_apdu(apdu):
+                break
+            raw = bytes(data[at:end])
+            self._out.append(Message(raw, Framing.WRAPPER, (apdu,), True, 0, 0, source, destination))  # noqa: FBT003
+            at = end
+        if not at:
+            return data
+        self._tail = None
+        return data[at:]
 
     def _taken_out(self) -> list[Message]:
         messages, self._out = self._out, []
@@ -309,7 +348,9 @@ class Assembler:
         self._draft = self._new_draft()
 
     def _new_draft(self) -> Draft:
-        return Draft(lenient=self._lenient, exchange=self._exchange, join_blocks=self._join_blocks)
+        return Draft(
+            lenient=self._lenient, exchange=self._exchange, join_blocks=self._join_blocks, on_block=self._on_block
+        )
 
 
 def merged(messages: list[Message], framing: Framing | None, *, harmless: bool) -> Message:

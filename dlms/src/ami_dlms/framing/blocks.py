@@ -7,6 +7,8 @@ from typing import NamedTuple
 from ami_dlms.framing.units import GENERAL_BLOCK_TRANSFER, length_at
 
 _LAST = 0x80
+_STREAMING = 0x40
+_WINDOW = 0x3F
 _HEADER = 6
 
 
@@ -17,6 +19,25 @@ class Block(NamedTuple):
     number: int
     """Counted from 1, modulo 65536."""
     data: bytes
+    streaming: bool = False
+    """More blocks follow at once."""
+    window: int = 0
+    """How many blocks its sender takes without confirming; 0 where it knows no confirming."""
+
+    @property
+    def asks(self) -> bool:
+        """Its sender waits for a confirmation."""
+        return not self.streaming and self.window > 0
+
+
+class BlockTaken(NamedTuple):
+    """A block that an assembler has joined to a transfer."""
+
+    block: Block
+    without_gap: int
+    """The block up to which none is missing."""
+    source: int | None
+    destination: int | None
 
 
 def read_block(apdu: bytes) -> Block | None:
@@ -26,7 +47,9 @@ def read_block(apdu: bytes) -> Block | None:
     content = length_at(apdu, _HEADER)
     if content is None or content[0] + content[1] != len(apdu):
         return None
-    return Block(bool(apdu[1] & _LAST), int.from_bytes(apdu[2:4], "big"), apdu[content[1] :])
+    control, number = apdu[1], int.from_bytes(apdu[2:4], "big")
+    streaming, window = bool(control & _STREAMING), control & _WINDOW
+    return Block(bool(control & _LAST), number, apdu[content[1] :], streaming, window)
 
 
 class Blocks:
@@ -58,6 +81,11 @@ class Blocks:
             self._last = block.number
         while self._next in self._taken:
             self._next += 1
+
+    @property
+    def without_gap(self) -> int:
+        """The block up to which none is missing, 0 where the first is."""
+        return self._next - 1
 
     @property
     def ended(self) -> bool:

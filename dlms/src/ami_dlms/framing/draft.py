@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
-from ami_dlms.framing.blocks import Block, Blocks, read_block
+from ami_dlms.framing.blocks import Block, Blocks, BlockTaken, read_block
 from ami_dlms.framing.message import Framing, Message
 from ami_dlms.framing.scan import Found
 from ami_dlms.framing.segments import Segments
@@ -29,10 +30,18 @@ class Payload(NamedTuple):
 
 
 class Draft:
-    """One message in the making; `lenient`, `exchange` and `join_blocks` as in the Assembler."""
+    """One message in the making; `lenient`, `exchange`, `join_blocks` and `on_block` as in the Assembler."""
 
-    def __init__(self, *, lenient: bool, exchange: bool, join_blocks: bool = True) -> None:
+    def __init__(
+        self,
+        *,
+        lenient: bool,
+        exchange: bool,
+        join_blocks: bool = True,
+        on_block: Callable[[BlockTaken], None] | None = None,
+    ) -> None:
         self._lenient = lenient
+        self._on_block = on_block
         self._join_blocks = join_blocks
         self._exchange = exchange
         self.noise = 0
@@ -85,6 +94,8 @@ class Draft:
         for unit, block in zip(payload.units, payload.blocks, strict=True):
             if block:
                 self._blocks.add(block, intact=payload.intact)
+                if self._on_block is not None:
+                    self._on_block(BlockTaken(block, self._blocks.without_gap, self.source, self.destination))
                 if self._blocks.ended and not (self._exchange and not self._blocks.sound):
                     self.end_blocks()
             else:
@@ -104,7 +115,9 @@ class Draft:
 
     def split_counts(self) -> Draft:
         """Hand the counts since the mark, and the addresses, to a new draft."""
-        rest = Draft(lenient=self._lenient, exchange=self._exchange, join_blocks=self._join_blocks)
+        rest = Draft(
+            lenient=self._lenient, exchange=self._exchange, join_blocks=self._join_blocks, on_block=self._on_block
+        )
         rest.noise, self.noise = self.noise - self.mark.noise, self.mark.noise
         rest.errors, self.errors = self.errors - self.mark.errors, self.mark.errors
         rest.source, rest.destination = self.source, self.destination

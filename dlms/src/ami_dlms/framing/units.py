@@ -22,6 +22,7 @@ _LOGICAL_NAME = {0xC0, 0xC1, 0xC2, 0xC3, 0xC4, 0xC5, 0xC7, 0xD8, 0xD9, 0xDA}
 _GENERAL = {0xDD, 0xDF, GENERAL_BLOCK_TRANSFER, 0xE6, 0xE7} | GENERAL_CIPHERED
 KNOWN_TAGS = frozenset(_XDLMS | _SERVICE_CIPHERED | _ACSE | _LOGICAL_NAME | _GENERAL)
 """First octets of the APDUs of DLMS/COSEM (IEC 62056-5-3, 9.5)."""
+_MAYBE_LLC_OR_BLOCK = frozenset((LLC_COMMAND[0], GENERAL_BLOCK_TRANSFER))
 _TAG_AND_LENGTH = frozenset(_SERVICE_CIPHERED | _ACSE)
 
 
@@ -64,6 +65,14 @@ def stated_end(buffer: bytes | bytearray, at: int = 0) -> int | None:
     else:
         return None
     return content[1] + content[0] if content else None
+
+
+def is_one_apdu(payload: bytes) -> bool:
+    """Tell, without looking further than needed, that a payload is one APDU: no LLC, no block, nothing behind it."""
+    if payload[0] in _MAYBE_LLC_OR_BLOCK:
+        return False
+    end = stated_end(payload)
+    return end is None or end >= len(payload)
 
 
 def split(payload: bytes | bytearray) -> list[bytes]:

@@ -86,6 +86,9 @@ class HdlcLinkClient(Station):
         while (frame := self._reader.next_frame()) is not None:
             if frame.destination == self._source and frame.source == self._destination:
                 events += self._handle(frame)
+            else:
+                # Another station of the line, late with its answer: in the record it would pass for this one's.
+                self._reader.leave_out()
         return events
 
     def timeout(self) -> list[LinkEvent]:

@@ -25,7 +25,7 @@ class Delivered(NamedTuple):
 
     apdu: bytes
     raw: bytes
-    """All octets received since the previous delivery, link frames and noise included."""
+    """All octets received since the previous delivery, link frames and noise included, other stations' frames not."""
 
 
 class Retransmitted(NamedTuple):

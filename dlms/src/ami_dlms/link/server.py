@@ -13,11 +13,13 @@ from ami_dlms.link.station import Station
 class HdlcLinkServer(Station):
     """Secondary station: answers frames addressed to it; the client is whoever sent the last SNRM.
 
-    `server` is the logical device, `server_physical` the physical device or None for any. After each Delivered the
+    `server` is the logical device, `server_physical` the physical device; None is any. After each Delivered the
     caller owes the client a turn: `send` the response, or `acknowledge` if there is none yet.
     """
 
-    def __init__(self, server: int, server_physical: int | None = None, *, offer: LinkParameters | None = None) -> None:
+    def __init__(
+        self, server: int | None, server_physical: int | None = None, *, offer: LinkParameters | None = None
+    ) -> None:
         super().__init__(LLC_RESPONSE)
         self._logical = server
         self._physical = server_physical
@@ -54,6 +56,8 @@ class HdlcLinkServer(Station):
         return events
 
     def _is_mine(self, octets: bytes) -> bool:
+        if self._logical is None:
+            return True
         value = hdlc.address_value(octets)
         if len(octets) == 1:
             return value == self._logical

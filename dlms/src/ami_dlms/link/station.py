@@ -13,6 +13,7 @@ from collections import deque
 
 from ami_dlms.errors import UsageError
 from ami_dlms.framing import hdlc
+from ami_dlms.framing.counts import LineCounts
 from ami_dlms.framing.units import llc_length
 from ami_dlms.link.events import Delivered, LinkEvent, Retransmitted, Transmit
 from ami_dlms.link.parameters import LinkParameters
@@ -45,6 +46,11 @@ class Station:
     def parameters(self) -> LinkParameters:
         """The limits in force."""
         return self._parameters
+
+    @property
+    def counts(self) -> LineCounts:
+        """What was received on the line so far."""
+        return self._reader.counts
 
     def _reset(self) -> None:
         self._sent = 0

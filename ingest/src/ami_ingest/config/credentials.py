@@ -8,12 +8,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from ami_dlms.client import Authentication
+from ami_dlms.security import Protection
 from ami_ingest.errors import ConfigError
 
 _MEMBERS: Final = ("password", "guek", "gak", "client_system_title", "signing_key", "server_signing_key")
 _KEY_LENGTHS: Final = (16, 32)
 _PRIVATE_LENGTHS: Final = (32, 48)
 """Octets of a private key on P-256 (security suite 1) and P-384 (suite 2); a public one has twice as many."""
+_NEEDED: Final[dict[Authentication, tuple[str, ...]]] = {
+    Authentication.NONE: (),
+    Authentication.HLS_GMAC: ("guek", "gak", "client_system_title"),
+    Authentication.HLS_ECDSA: ("guek", "gak", "client_system_title", "signing_key", "server_signing_key"),
+    Authentication.HLS_SHA256: ("password", "client_system_title"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +37,24 @@ class Credentials:
     server_signing_key: bytes | None = field(default=None, repr=False)
     """The meter's public key of hls-ecdsa, x and y."""
 
+    def unfit(self, authentication: Authentication, suite: int) -> str | None:
+        """Say which key has not the length that a security suite demands; None where all fit."""
+        wanted = 32 if suite == 2 else 16
+        for name, key in (("guek", self.guek), ("gak", self.gak)):
+            if key is not None and len(key) != wanted:
+                return f"security suite {suite} needs a {name} of {wanted} octets, and this one has {len(key)}"
+        if authentication is Authentication.HLS_ECDSA:
+            if suite == 0:
+                return "mechanism ecdsa needs security suite 1 or 2"
+            curve = _PRIVATE_LENGTHS[suite - 1]
+            for name, key, size in (
+                ("signing_key", self.signing_key, curve),
+                ("server_signing_key", self.server_signing_key, 2 * curve),
+            ):
+                if key is not None and len(key) != size:
+                    return f"security suite {suite} needs a {name} of {size} octets, and this one has {len(key)}"
+        return None
+
 
 def read_credentials(path: Path) -> Credentials:
     """Read `{"password", "guek", "gak", "client_system_title", "signing_key", "server_signing_key"}`.
@@ -39,11 +65,7 @@ def read_credentials(path: Path) -> Credentials:
     member is wrong. No message holds a value of the file.
     """
     try:
-        mode = path.stat().st_mode
-        if stat.S_IMODE(mode) & 0o077:
-            raise ConfigError(
-                f"{path}: others may read this secrets file (mode {stat.S_IMODE(mode):03o}); run: chmod 600 {path}",
-            )
+        refuse_readable(path)
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         reason = error.strerror or type(error).__name__
@@ -72,6 +94,26 @@ def read_credentials(path: Path) -> Credentials:
         signing_key=_hex(path, members, "signing_key", _PRIVATE_LENGTHS),
         server_signing_key=_hex(path, members, "server_signing_key", tuple(2 * size for size in _PRIVATE_LENGTHS)),
     )
+
+
+def refuse_readable(path: Path) -> None:
+    """Refuse a file that others may read. Raises ConfigError, and OSError where it is not there."""
+    mode = stat.S_IMODE(path.stat().st_mode)
+    if mode & 0o077:
+        raise ConfigError(f"{path}: others may read this secrets file (mode {mode:03o}); run: chmod 600 {path}")
+
+
+def missing_credentials(
+    authentication: Authentication, protection: Protection | None, credentials: Credentials
+) -> str | None:
+    """Name the first secret that an authentication and a protection of requests need and that is not there."""
+    needed = _NEEDED.get(authentication, ("password",))
+    if protection not in (None, Protection.NONE):
+        needed = (*needed, "guek", "gak", "client_system_title")
+    for name in needed:
+        if getattr(credentials, name) is None:
+            return name
+    return None
 
 
 def _hex(path: Path, members: dict[str, object], name: str, lengths: tuple[int, ...]) -> bytes | None:

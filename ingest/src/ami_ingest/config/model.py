@@ -36,6 +36,8 @@ class LinkProfile:
     """Blocks of a general block transfer taken without confirming, 1 to 63."""
     keep_open_s: float = 0.0
     """How long an association is kept for the next request; 0 releases it at once."""
+    cell_concurrency: int | None = None
+    """How many meters of one cell, concentrator or line should be read at a time; None: no bottleneck is typical."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +105,10 @@ class Meter:
     network: Network | None = None
     schedules: tuple[Schedule, ...] = ()
     clock: ClockPolicy = ClockPolicy()
+    tls: Tls | None = None
+    """Of an address with tls; None: the system's authorities, and no certificate of ours."""
+    logical_device_name: str | None = None
+    """What object 0.0.42.0.0.255 says, where that identifies a meter that calls in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +119,8 @@ class Tls:
     private_key: Path | None = None
     trust: Path | None = None
     """Certificates of those who may answer or connect."""
+    server_name: str | None = None
+    """The name that who answers must have in its certificate; None: the host of its address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +145,8 @@ class Push:
     max_connections_per_peer: int = 15_000
     unknown: Literal["accept", "refuse"] = "accept"
     """Whether a sender that the inventory does not know may push."""
+    max_bytes_per_s_per_peer: float | None = None
+    """Octets a second that one address may push for long; TCP is then read slower, datagrams are dropped. None: any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +184,10 @@ class Logs:
     max_mb: int = 50
     keep: int = 10
     """Rotated files kept of each."""
+    format: Literal["text", "json"] = "text"
+    """Of the files."""
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    """What is less important is not logged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,4 +206,6 @@ class AgentConfig:
     """Where metrics and health are served: `PORT`, `HOST:PORT` or `unix:PATH`."""
     control: Path | None = None
     """The control socket; None: `control.sock` in the state directory."""
+    control_group: str | None = None
+    """A group whose members may use the control socket; None: only the agent's own user."""
     meters: tuple[Meter, ...] = ()

@@ -56,19 +56,25 @@ class DurableCounter:
         self._next += 1
         return value
 
-    def raise_to(self, value: int) -> None:
-        """Return nothing below `value` from now on: the meter has seen larger ones."""
-        if value <= self._next and self._next < self._end:
-            return
-        if value < self._end:
-            self._next = max(self._next, value)
-        else:
-            self._reserve(value)
+    def raise_to(self, value: int) -> int:
+        """Return nothing below `value` from now on: the meter has seen larger ones; it is never lowered.
 
-    def _reserve(self, at_least: int) -> None:
+        Values are then reserved. Returns what would have come next otherwise.
+        """
+        if self._next >= self._end:
+            return self._reserve(value)
+        before = self._next
+        if value >= self._end:
+            self._reserve(value)
+        else:
+            self._next = max(self._next, value)
+        return before
+
+    def _reserve(self, at_least: int) -> int:
         try:
             with self._locked():
-                start = max(self._stored(), at_least)
+                stored = self._stored()
+                start = max(stored, at_least)
                 if start > LAST:
                     raise UsageError("The invocation counter of this key is used up; roll the key of the meter.")
                 end = min(start + self._block, LAST + 1)
@@ -80,6 +86,7 @@ class DurableCounter:
                 f"without it a counter could repeat",
             ) from None
         self._next, self._end = start, end
+        return stored
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:

@@ -12,10 +12,11 @@ import structlog
 
 from ami_ingest.config.target import Target
 from ami_ingest.logs import logger
+from ami_ingest.meters import failure
 from ami_ingest.meters.access import MeterAccess
 from ami_ingest.meters.counters import CounterStore
 from ami_ingest.meters.reading import MeterReader, Reading
-from ami_ingest.transport.link import timeout_error
+from ami_ingest.meters.session import MeterSession
 
 
 class ProfileRange(NamedTuple):
@@ -48,22 +49,27 @@ async def read_meter(
     try:
         return await asyncio.wait_for(_read(reader, targets, profile), deadline_s)
     except asyncio.TimeoutError:
-        raise timeout_error(deadline_s) from None
+        raise failure.overdue(deadline_s) from None
 
 
 async def _read(reader: MeterReader, targets: Sequence[Target], profile: ProfileRange | None) -> list[Reading]:
-    readings: list[Reading] = []
     session = await reader.open()
     try:
-        for target in targets:
-            readings.append(await reader.read(session, target))  # noqa: PERF401  one request at a time
-        if profile is not None:
-            clock = await reader.clock(session)
-            readings += [
-                reading
-                async for reading in reader.profile(session, profile.obis, profile.start, profile.end, clock)
-                if reading.rows != 0
-            ]
+        return await read_in(reader, session, targets, profile)
     finally:
         await session.close()
+
+
+async def read_in(
+    reader: MeterReader, session: MeterSession, targets: Sequence[Target], profile: ProfileRange | None = None
+) -> list[Reading]:
+    """Read as `read_meter` does, in a session that is open. Raises SessionError."""
+    readings = [await reader.read(session, target) for target in targets]  # one request at a time
+    if profile is not None:
+        clock = (await reader.clock(session)).time
+        readings += [
+            reading
+            async for reading in reader.profile(session, profile.obis, profile.start, profile.end, clock)
+            if reading.rows != 0
+        ]
     return readings

@@ -7,10 +7,10 @@ import contextlib
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import Final, TypeVar
+from typing import Final, Literal, TypeVar
 
 from ami_dlms.apdu import CosemAttribute, SelectiveAccess
-from ami_dlms.apdu.acse import Diagnostic
+from ami_dlms.axdr import Data
 from ami_dlms.client import (
     Answer,
     Associated,
@@ -23,25 +23,50 @@ from ami_dlms.client import (
     Send,
     Unsolicited,
 )
-from ami_dlms.errors import AssociationRefused, DlmsError, UsageError
+from ami_dlms.errors import DlmsError, UsageError
 from ami_dlms.framing import Framing
+from ami_dlms.framing.counts import LineCounts
 from ami_dlms.security import CounterProvider
 from ami_ingest.config.endpoint import Endpoint
-from ami_ingest.errors import AssociationRejected, ExchangeFailed, SessionError
+from ami_ingest.config.model import Tls
+from ami_ingest.errors import ConnectionClosed, ConnectionFailed, ExchangeFailed, NoAnswer, SessionError
+from ami_ingest.meters import failure
+from ami_ingest.meters.line import Line
 from ami_ingest.record import MAX_VALUE
-from ami_ingest.transport.link import Link, timeout_error
+from ami_ingest.transport import Link, open_link
 
 _RELEASE_S: Final = 2.0
 _TRIES: Final = 3
-"""How often HDLC sends a frame within the timeout; the wrapper, on a reliable transport, once."""
+"""How often a frame is sent within the timeout, over HDLC and over UDP; the wrapper on a reliable transport, once."""
+_NOTHING: Final = LineCounts()
 _E = TypeVar("_E", Associated, Answer, Released)
+Phase = Literal["connect", "associate", "read"]
 
 
 class MeterSession:
     """Connects, associates, reads, releases. Use as an async context manager, one request at a time.
 
-    `timeout_s` bounds each wait for progress: octets that complete no part of an answer do not prolong it.
+    `timeout_s` bounds each wait for progress: octets that complete no part of an answer do not prolong it. `link` is
+    one that is open already: the meter has called. `line` counts frames, for all sessions on one line.
     """
+
+    __slots__ = (
+        "_associated",
+        "_client",
+        "_connect_timeout_s",
+        "_counts",
+        "_endpoint",
+        "_line",
+        "_link",
+        "_repeats",
+        "_timeout_s",
+        "_tls",
+        "_usable",
+        "associate_s",
+        "connect_s",
+        "phase",
+        "unsolicited",
+    )
 
     def __init__(
         self,
@@ -50,39 +75,97 @@ class MeterSession:
         *,
         counter: CounterProvider | None = None,
         timeout_s: float = 10.0,
+        connect_timeout_s: float | None = None,
+        tls: Tls | None = None,
+        link: Link | None = None,
+        line: Line | None = None,
     ) -> None:
         self._endpoint = endpoint
+        self._tls = tls
         self._client = Client(settings, counter)
         self._timeout_s = timeout_s
-        self._repeats = settings.framing is Framing.HDLC
-        self._link: Link | None = None
+        self._connect_timeout_s = timeout_s if connect_timeout_s is None else connect_timeout_s
+        self._repeats = settings.framing is Framing.HDLC or settings.datagrams
+        self._link = link
+        self._line = Line(endpoint.location) if line is None else line
+        self._counts = _NOTHING
         self._associated: Associated | None = None
         self._usable = False
         self.unsolicited: list[Unsolicited] = []
         """What the meter pushed on this connection while it was read; the owner takes them."""
+        self.phase: Phase = "connect"
+        """How far it has come; an error stays in its phase."""
+        self.connect_s = 0.0
+        """How long it took to connect, seconds."""
+        self.associate_s = 0.0
+        """How long it took to associate, seconds."""
 
     @property
     def system_title(self) -> bytes | None:
         """The meter's system title, where the association gave it."""
         return None if self._associated is None else self._associated.server_system_title
 
-    async def open(self) -> None:
-        """Connect and associate.
+    @property
+    def usable(self) -> bool:
+        """Whether the association stands and takes a request, as far as is known."""
+        return self._usable
 
-        Raises ConnectionFailed, ConnectionClosed, NoAnswer, AssociationRejected or ExchangeFailed.
-        """
-        self._link = await Link.open(self._endpoint, self._timeout_s)
+    async def open(self) -> None:
+        """Connect and associate. Raises SessionError, which says in which phase."""
+        try:
+            await self._open()
+        except SessionError as error:
+            error.phase = self.phase
+            raise
+
+    async def _open(self) -> None:
+        began = time.monotonic()
+        if self._link is None:
+            try:
+                self._link = await open_link(self._endpoint, connect_timeout_s=self._connect_timeout_s, tls=self._tls)
+            except NoAnswer as error:
+                error.cause = "no connection came about: nothing comes back from there"
+                error.remedy = "check the address, the meter's network, and firewalls that drop without a word"
+                raise
+        self.phase = "associate"
+        connected = time.monotonic()
+        self.connect_s = connected - began
         try:
             self._associated = await self._exchange(_encode(self._client.associate), Associated)
         except BaseException:
             await self._link.close()
             self._link = None
             raise
+        self.associate_s = time.monotonic() - connected
+        self.phase = "read"
         self._usable = True
 
     async def get(self, attribute: CosemAttribute, access: SelectiveAccess | None = None) -> Answer:
         """Read one attribute, block transfers included. Raises SessionError; the session is unusable afterwards."""
-        return await self._exchange(_encode(lambda: self._client.get(attribute, access)), Answer)
+        try:
+            return await self._exchange(_encode(lambda: self._client.get(attribute, access)), Answer)
+        except SessionError as error:
+            error.phase = self.phase
+            raise
+
+    async def set(self, attribute: CosemAttribute, value: Data) -> Answer:
+        """Write one attribute; the result says whether the meter took it. Raises SessionError, as `get`."""
+        return await self._exchange(_encode(lambda: self._client.set(attribute, value)), Answer)
+
+    async def detach(self) -> Link:
+        """Release the association and hand the link over for another one, as over a connection that the meter opened.
+
+        Raises SessionError.
+        """
+        link = self._link
+        if link is None or not self._usable:
+            raise ExchangeFailed("The session is not open", "open it first")
+        request = _encode(self._client.release)
+        if request:
+            await self._exchange(request, Released)
+        self._link = None
+        self._usable = False
+        return link
 
     async def close(self) -> None:
         """Release the association if it still stands, and disconnect."""
@@ -94,9 +177,9 @@ class MeterSession:
                 request = _encode(self._client.release)
                 if request:
                     await self._exchange(request, Released)
-        await self._link.close()
-        self._link = None
         self._usable = False
+        link, self._link = self._link, None
+        await link.close()
 
     async def __aenter__(self) -> MeterSession:
         await self.open()
@@ -116,6 +199,23 @@ class MeterSession:
         if link is None:
             raise ExchangeFailed("The session is not open", "open it first")
         usable, self._usable = self._usable, False
+        before = self._counts
+        try:
+            event = await self._answered(link, request, wanted)
+        except asyncio.TimeoutError:
+            now = self._count()
+            raise failure.unanswered(
+                before, now, self._line, self._timeout_s, associating=wanted is Associated
+            ) from None
+        except (ConnectionClosed, ConnectionFailed) as error:
+            now = self._count()
+            raise failure.broken(before, now, self._line, error, associating=wanted is Associated) from None
+        self._count()
+        self._usable = usable or wanted is Associated
+        return event
+
+    async def _answered(self, link: Link, request: bytes, wanted: type[_E]) -> _E:
+        """Do it; asyncio.TimeoutError at the deadline."""
         await link.send(request, self._timeout_s)
         deadline = time.monotonic() + self._timeout_s
         received = 0
@@ -129,7 +229,6 @@ class MeterSession:
                 )
             for event in self._client.receive(data) if data else self._client.timeout():
                 if isinstance(event, wanted):
-                    self._usable = usable or wanted is Associated
                     return event
                 if isinstance(event, Send):
                     await link.send(event.data, self._timeout_s)
@@ -138,14 +237,14 @@ class MeterSession:
                 elif isinstance(event, Unsolicited):
                     self.unsolicited.append(event)
                 elif not data:
-                    raise timeout_error(self._timeout_s)
+                    raise asyncio.TimeoutError
                 else:
                     _raise(event)
             if time.monotonic() >= deadline:
-                raise timeout_error(self._timeout_s)
+                raise asyncio.TimeoutError
 
     async def _receive(self, link: Link, deadline: float) -> bytes:
-        """Return the next octets; none where HDLC should repeat its last frame. Raises NoAnswer at the deadline."""
+        """Return the next octets, none where HDLC should repeat a frame; asyncio.TimeoutError at the deadline."""
         now = time.monotonic()
         wait = deadline - now
         if self._repeats:
@@ -155,7 +254,14 @@ class MeterSession:
         except asyncio.TimeoutError:
             if now + wait < deadline:
                 return b""
-            raise timeout_error(self._timeout_s) from None
+            raise
+
+    def _count(self) -> LineCounts:
+        """Add what came since the last time to the line; return the client's counts."""
+        now = self._client.counts
+        self._line.add(self._counts, now)
+        self._counts = now
+        return now
 
 
 def _encode(make: Callable[[], bytes]) -> bytes:
@@ -169,24 +275,6 @@ def _encode(make: Callable[[], bytes]) -> bytes:
 def _raise(event: Event) -> None:
     """Turn what ends an exchange into our errors."""
     if isinstance(event, Refused):
-        raise _rejected(event.error)
+        raise failure.rejected(event.error)
     if isinstance(event, Failed):
-        raise ExchangeFailed(f"Exchange Failed ({event.error})", "look at the meter's answer and its configuration")
-
-
-def _rejected(error: DlmsError) -> AssociationRejected:
-    diagnostic = error.diagnostic if isinstance(error, AssociationRefused) else None
-    return AssociationRejected(
-        f"DLMS Association Rejected ({_word(diagnostic) or error})",
-        "check the password or keys, the client address and the authentication level configured for this meter",
-    )
-
-
-def _word(diagnostic: int | None) -> str:
-    """Write a diagnostic as the standard does: lower case with hyphens, or its number."""
-    if diagnostic is None:
-        return ""
-    try:
-        return Diagnostic(diagnostic).name.lower().replace("_", "-")
-    except ValueError:
-        return f"diagnostic {diagnostic}"
+        raise failure.failed(event.error)

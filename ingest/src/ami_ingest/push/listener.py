@@ -9,45 +9,28 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
+import ssl
 import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, Protocol, cast
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final
 
 import structlog
 
-from ami_dlms.framing import Assembler, Message
 from ami_ingest.config.endpoint import location
-from ami_ingest.config.model import Listen
+from ami_ingest.config.model import Listen, Push, Tls
+from ami_ingest.descriptors import raise_limit
 from ami_ingest.errors import IngestError
-from ami_ingest.record import ExchangeKind, Origin, RawRecord, Transport, from_message, now_us
+from ami_ingest.push.admission import Admission, Sender
+from ami_ingest.push.connection import Connection
+from ami_ingest.push.datagrams import Datagrams, kernel_drops
+from ami_ingest.push.gaps import CounterGaps
+from ami_ingest.push.intake import Intake, Sink
 
 _SWEEP_S: Final = 0.5
-_BACKLOG: Final = 1024
-_MAX_UDP_PEERS: Final = 50_000
-_UDP_BUFFER: Final = 8 << 20
-
-
-class Sink(Protocol):
-    """Where records go: the spool, or a list in tests."""
-
-    def offer(self, records: Sequence[RawRecord]) -> bool:
-        """Take records; False asks to stop reading until `room()` returns."""
-
-    async def room(self) -> None:
-        """Wait until more can be taken."""
-
-
-class Sender(Protocol):
-    """What the inventory knows of a pushing address."""
-
-    @property
-    def id(self) -> str:
-        """Inventory id."""
-
-    @property
-    def system_title(self) -> bytes | None:
-        """System title, where the inventory has it."""
+_DROPS_EVERY_S: Final = 2.0
+_BACKLOG: Final = 4096
+_FILES_OF_OURS: Final = 200
+"""Files and sockets that are no pushes: the spool, Kafka's brokers, logs."""
 
 
 class ListenerError(IngestError):
@@ -55,7 +38,7 @@ class ListenerError(IngestError):
 
 
 class Listener:
-    """All push sockets of an agent."""
+    """All push sockets of an agent. `tls` makes the context of a socket that has TLS."""
 
     def __init__(
         self,
@@ -64,51 +47,43 @@ class Listener:
         *,
         agent: str,
         log: structlog.typing.FilteringBoundLogger,
-        idle_timeout_s: float = 30.0,
-        max_connections: int = 10_000,
-        max_connections_per_peer: int = 10_000,
-        senders: Mapping[str, Sender] | None = None,
+        push: Push | None = None,
+        senders: Iterable[Sender] = (),
+        tls: Callable[[Tls], ssl.SSLContext] | None = None,
     ) -> None:
-        self._sockets = sockets
-        self._sink = sink
-        self._agent = agent
+        self._sockets = [listen for listen in sockets if listen.role == "push"]
         self._log = log
-        self._idle_timeout_s = idle_timeout_s
-        self._max_connections = max_connections
-        self._max_connections_per_peer = max_connections_per_peer
-        self._senders = senders or {}
+        self._tls = tls
+        self._admission = Admission(push or Push(), senders, log)
+        self._intake = Intake(sink, self._admission, agent=agent)
+        self._gaps = CounterGaps()
         self._servers: list[asyncio.Server] = []
-        self._datagrams: list[tuple[asyncio.DatagramTransport, _DatagramPeers]] = []
-        self._connections: set[_Connection] = set()
-        self._per_peer: dict[str, int] = {}
+        self._datagrams: list[tuple[asyncio.DatagramTransport, Datagrams]] = []
         self._sweeper: asyncio.Task[None] | None = None
-        self._refusing = False
-        self.refused = 0
-        """Connections closed at once because a limit was reached."""
-        self.received = 0
-        """Octets received."""
-        self.dropped = 0
-        """Octets of datagrams that could not be taken because the spool is full."""
+        self._dropped_before = 0
+        self.kernel_drops = 0
+        """Datagrams that the kernel dropped before we could read them, as of the last look two seconds ago at most."""
 
     async def start(self) -> None:
         """Open all sockets. Raises ListenerError, with none left open."""
+        self._check_files()
         loop = asyncio.get_running_loop()
         for listen in self._sockets:
             try:
                 if listen.transport == "tcp":
                     server = await loop.create_server(
-                        lambda: _Connection(self),
+                        lambda: Connection(self._intake),
                         listen.host,
                         listen.port,
                         backlog=_BACKLOG,
+                        ssl=self._context(listen),
                     )
                     self._servers.append(server)
                 else:
                     transport, peers = await loop.create_datagram_endpoint(
-                        lambda: _DatagramPeers(self),
+                        lambda: Datagrams(self._intake, self._gaps),
                         local_addr=(listen.host, listen.port),
                     )
-                    _enlarge(transport)
                     self._datagrams.append((transport, peers))
             except OSError as error:  # noqa: PERF203  each socket has its own error
                 await self.stop()
@@ -130,14 +105,24 @@ class Listener:
             self._sweeper = None
         for server in self._servers:
             server.close()
-        for connection in list(self._connections):
+        for connection in list(self._intake.readers):
             connection.finish()
+        self._count_kernel_drops()
         for transport, peers in self._datagrams:
             peers.flush(None)
             transport.close()
+        self._intake.stop()
+        self._dropped_before, self._datagrams = self.kernel_drops, []
         self._servers.clear()
-        self._datagrams.clear()
         await asyncio.sleep(0)  # lets the transports call connection_lost
+
+    def apply(self, push: Push, senders: Iterable[Sender]) -> None:
+        """Take other bounds, policies and meters. Connections that are open stay so; the sockets stay as they are."""
+        self._admission.apply(push, senders)
+        self._intake.generation += 1
+        self._check_files()
+
+    # -- what it does now ---------------------------------------------------------------------------------------
 
     @property
     def addresses(self) -> list[tuple[str, str, int]]:
@@ -149,208 +134,82 @@ class Listener:
     @property
     def connections(self) -> int:
         """Open TCP connections."""
-        return len(self._connections)
+        return len(self._intake.readers)
 
-    # -- used by the protocols ----------------------------------------------------------------------------------
+    @property
+    def received(self) -> int:
+        """Octets received."""
+        return self._intake.received
 
-    def origin(self, transport: Transport, host: str, port: int) -> Origin:
-        """Describe a peer; the inventory's knowledge of its address included."""
-        sender = self._senders.get(host)
-        return Origin(
-            agent=self._agent,
-            transport=transport,
-            exchange=ExchangeKind.PUSH,
-            address=host,
-            subject=location(host, port),
-            meter=None if sender is None else sender.id,
-            system_title=None if sender is None else sender.system_title,
-        )
+    @property
+    def dropped(self) -> int:
+        """Octets of datagrams that were not taken: the spool was full, or the peer beyond its rate."""
+        return self._intake.dropped
 
-    def deliver(self, messages: Sequence[Message], origin: Origin) -> bool:
-        """Make records of messages; False when the sink asks to stop reading."""
-        received_us = now_us()
-        return self._sink.offer(
-            [record for message in messages for record in from_message(message, origin, received_us)]
-        )
+    @property
+    def confirmed(self) -> int:
+        """Pushes confirmed to senders that asked for it."""
+        return self._intake.confirmed
 
-    def admit(self, connection: _Connection, host: str) -> bool:
-        """Count a new connection, or refuse it."""
-        peers = self._per_peer.get(host, 0)
-        if len(self._connections) >= self._max_connections or peers >= self._max_connections_per_peer:
-            self.refused += 1
-            if not self._refusing:
-                self._refusing = True
-                self._log.warning(
-                    "connections are refused: the limit is reached",
-                    peer=host,
-                    open=len(self._connections),
-                    remedy="raise max_connections, or look why peers keep connections open",
-                )
-            return False
-        self._refusing = False
-        self._connections.add(connection)
-        self._per_peer[host] = peers + 1
-        return True
+    @property
+    def refused(self) -> int:
+        """Connections closed at once because a limit was reached."""
+        return self._admission.refused
 
-    def dismiss(self, connection: _Connection, host: str) -> None:
-        """Forget a connection that ended."""
-        self._connections.discard(connection)
-        left = self._per_peer.pop(host, 1) - 1
-        if left:
-            self._per_peer[host] = left
+    @property
+    def refused_messages(self) -> int:
+        """Messages of unknown senders that the policy refused."""
+        return self._admission.refused_messages
 
-    def hold(self, resume: Callable[[], None]) -> asyncio.Task[None]:
-        """Call `resume` as soon as the sink takes records again."""
+    @property
+    def refused_octets(self) -> int:
+        """Octets of them."""
+        return self._admission.refused_octets
 
-        async def wait() -> None:
-            await self._sink.room()
-            resume()
+    @property
+    def counters_missing(self) -> int:
+        """Invocation counters that never came over UDP: the most that can have been lost on the way."""
+        return self._gaps.missing
 
-        return asyncio.get_running_loop().create_task(wait())
+    # -- inside -------------------------------------------------------------------------------------------------
+
+    def _context(self, listen: Listen) -> ssl.SSLContext | None:
+        if listen.tls is None:
+            return None
+        if self._tls is None:
+            raise ListenerError(f"Cannot listen on {location(listen.host, listen.port)} with TLS: it is not built in")
+        return self._tls(listen.tls)
+
+    def _check_files(self) -> None:
+        """Raise the limit of open files, and say what it allows."""
+        files, wanted = raise_limit(), self._admission.push.max_connections
+        allows = max(0, files - _FILES_OF_OURS)
+        if wanted > allows:
+            self._log.warning(
+                "the limit of open files is below max_connections",
+                open_files=files,
+                connections=allows,
+                max_connections=wanted,
+                remedy="raise the limit (LimitNOFILE in the systemd unit, or ulimit -n), or lower max_connections",
+            )
+        else:
+            self._log.info("open files", open_files=files, connections=allows)
 
     async def _sweep(self) -> None:
         """Flush what went idle. One sweep for all costs less than a timer for each."""
+        looked = 0.0
         while True:
-            await asyncio.sleep(min(_SWEEP_S, self._idle_timeout_s / 2))
-            before = time.monotonic() - self._idle_timeout_s
-            for connection in list(self._connections):
-                connection.flush_if_idle(before)
+            idle_timeout_s = self._admission.push.idle_timeout_s
+            await asyncio.sleep(min(_SWEEP_S, idle_timeout_s / 2))
+            now = time.monotonic()
+            for connection in list(self._intake.readers):
+                connection.flush_if_idle(now - idle_timeout_s)
             for _, peers in self._datagrams:
-                peers.flush(before)
+                peers.flush(now - idle_timeout_s)
+            if now - looked >= _DROPS_EVERY_S:
+                looked = now
+                self._count_kernel_drops()
 
-
-class _Connection(asyncio.Protocol):
-    """One TCP connection."""
-
-    def __init__(self, listener: Listener) -> None:
-        self._listener = listener
-        self._assembler = Assembler()
-        self._transport: asyncio.Transport | None = None
-        self._origin: Origin | None = None
-        self._last = time.monotonic()
-        self._holding: asyncio.Task[None] | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)
-        name = transport.get_extra_info("peername") or ("unknown", 0)
-        host = _plain(str(name[0]))
-        if not self._listener.admit(self, host):
-            self._transport.abort()
-            return
-        self._origin = self._listener.origin(Transport.TCP, host, int(name[1]))
-        sock = transport.get_extra_info("socket")
-        if sock is not None:
-            with contextlib.suppress(OSError):
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-
-    def data_received(self, data: bytes) -> None:
-        if self._origin is None:
-            return
-        self._last = time.monotonic()
-        self._listener.received += len(data)
-        messages = self._assembler.receive(data)
-        if messages and not self._listener.deliver(messages, self._origin):
-            self._pause()
-
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  the protocol's signature
-        self.finish()
-
-    def flush_if_idle(self, before: float) -> None:
-        """Give up waiting for the rest of a message."""
-        if self._last < before and self._assembler.pending:
-            self._flush()
-
-    def finish(self) -> None:
-        """Flush and close; further calls do nothing."""
-        if self._origin is None:
-            return
-        self._flush()
-        if self._holding is not None:
-            self._holding.cancel()
-        self._listener.dismiss(self, self._origin.address)
-        self._origin = None
-        if self._transport is not None:
-            self._transport.close()
-
-    def _flush(self) -> None:
-        message = self._assembler.flush()
-        if message is not None and self._origin is not None:
-            self._listener.deliver([message], self._origin)
-
-    def _pause(self) -> None:
-        if self._transport is None or self._holding is not None:
-            return
-        self._transport.pause_reading()
-        self._holding = self._listener.hold(self._resume)
-
-    def _resume(self) -> None:
-        self._holding = None
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.resume_reading()
-
-
-class _DatagramPeers(asyncio.DatagramProtocol):
-    """All peers of one UDP socket. A peer without unfinished octets costs nothing."""
-
-    def __init__(self, listener: Listener) -> None:
-        self._listener = listener
-        self._unfinished: dict[tuple[str, int], tuple[Assembler, float]] = {}
-        self._holding: asyncio.Task[None] | None = None
-
-    def datagram_received(self, data: bytes, addr: tuple[str | Any, int]) -> None:
-        if self._holding is not None:
-            # A datagram cannot be left in the network; its loss is counted.
-            self._listener.dropped += len(data)
-            return
-        peer = (str(addr[0]), int(addr[1]))
-        self._listener.received += len(data)
-        held = self._unfinished.pop(peer, None)
-        assembler = Assembler() if held is None else held[0]
-        messages = assembler.receive(data)
-        if messages:
-            self._deliver(messages, peer)
-        if assembler.pending:
-            if len(self._unfinished) >= _MAX_UDP_PEERS:
-                self._flush(next(iter(self._unfinished)))  # the one silent for longest
-            self._unfinished[peer] = (assembler, time.monotonic())
-
-    def error_received(self, exc: Exception) -> None:
-        """Nothing is sent, so nothing of ours can have failed."""
-
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  the protocol's signature
-        if self._holding is not None:
-            self._holding.cancel()
-
-    def flush(self, before: float | None) -> None:
-        """Flush peers silent since `before` (monotonic seconds), or all."""
-        for peer, (_, last) in list(self._unfinished.items()):
-            if before is not None and last >= before:
-                return  # in order of their last datagram
-            self._flush(peer)
-
-    def _flush(self, peer: tuple[str, int]) -> None:
-        assembler, _ = self._unfinished.pop(peer)
-        message = assembler.flush()
-        if message is not None:
-            self._deliver([message], peer)
-
-    def _deliver(self, messages: Sequence[Message], peer: tuple[str, int]) -> None:
-        origin = self._listener.origin(Transport.UDP, _plain(peer[0]), peer[1])
-        if not self._listener.deliver(messages, origin) and self._holding is None:
-            self._holding = self._listener.hold(self._resume)
-
-    def _resume(self) -> None:
-        self._holding = None
-
-
-def _plain(host: str) -> str:
-    """Write an IPv4 peer of a dual-stack socket as IPv4, and drop an IPv6 zone."""
-    return host.removeprefix("::ffff:").partition("%")[0]
-
-
-def _enlarge(transport: asyncio.DatagramTransport) -> None:
-    """Ask for a large receive buffer: bursts of datagrams wait in the kernel while Python is busy."""
-    sock = transport.get_extra_info("socket")
-    if sock is not None:
-        with contextlib.suppress(OSError):
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _UDP_BUFFER)
+    def _count_kernel_drops(self) -> None:
+        if self._datagrams:
+            self.kernel_drops = self._dropped_before + kernel_drops(peers.inode for _, peers in self._datagrams)

@@ -11,20 +11,28 @@ import contextlib
 import sqlite3
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
+from itertools import islice
 from typing import Any, Final, Protocol, cast
 
 import structlog
 from confluent_kafka import KafkaError, KafkaException
 
-from ami_ingest.record import Header
-from ami_ingest.spool.spool import Spool, Spooled, SpoolReader
+from ami_ingest.record import Header, now_us
+from ami_ingest.spool.segment import Segment
+from ami_ingest.spool.spool import Spool, SpoolReader
 from ami_kafka import clients
 from ami_schemas import topics
+from ami_schemas.headers import CE_ID
 
 _MAX_IN_FLIGHT: Final = 20_000
+"""Records in the client's hands."""
+_MAX_IN_FLIGHT_BYTES: Final = 16 << 20
 _BACK_OFF_S: Final = 5.0
 _SETTLE_S: Final = 30.0
+_SERVE_EVERY_S: Final = 0.02
+_LOOK_EVERY_S: Final = 0.2
 
 Delivered = Callable[[KafkaError | None, Any], None]
 
@@ -58,6 +66,29 @@ MakeProducer = Callable[[Callable[[KafkaError], None]], Producer]
 """Makes a producer that reports errors to the given function."""
 
 
+class _Handed:
+    """A segment in the client's hands: how many of its records were handed over, and how many are acknowledged."""
+
+    __slots__ = ("acknowledged", "fail", "over", "segment")
+
+    def __init__(self, segment: Segment, fail: Callable[[KafkaError], None]) -> None:
+        self.segment = segment
+        self.over = 0
+        self.acknowledged = 0
+        self.fail = fail
+
+    def delivered(self, error: KafkaError | None, _message: Any) -> None:
+        """Count an acknowledgement: one callback serves all records of a segment, they leave the spool together."""
+        if error is None:
+            self.acknowledged += 1
+        else:
+            self.fail(error)
+
+    @property
+    def done(self) -> bool:
+        return self.acknowledged == len(self.segment.records)
+
+
 class Publisher:
     """Moves records from a spool to the raw topic, in order, until stopped."""
 
@@ -77,17 +108,21 @@ class Publisher:
         self._topic = topic
         self._stop = threading.Event()
         self._grace_s = 0.0
-        self._away = False
         self._failure: KafkaError | None = None
-        self._in_flight: set[int] = set()
-        self._acknowledged: list[int] = []
-        self._published = 0
+        self._handed: deque[_Handed] = deque()
+        self._max_bytes = min(_MAX_IN_FLIGHT_BYTES, spool.max_bytes // 4)
         self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
-
-    @property
-    def published(self) -> int:
-        """Records that Kafka acknowledged since the start."""
-        return self._published
+        self.published = 0
+        """Records that Kafka acknowledged since the start, by whole segments of the spool."""
+        self.in_flight = 0
+        """Records in the client's hands."""
+        self.in_flight_bytes = 0
+        self.lag_us = 0
+        """From the reception to the acknowledgement of the newest record acknowledged, microseconds."""
+        self.refusals = 0
+        """How often Kafka refused records, and a new producer began again."""
+        self.away = False
+        """No broker answers."""
 
     def start(self) -> None:
         """Start the thread."""
@@ -129,60 +164,88 @@ class Publisher:
             last = self._hand_over(producer, reader, last, self._stop.is_set)
             producer.poll(0)
             self._forget()
-            self._spool.wait(last, 0.01 if self._in_flight else 0.2)
+            self._spool.wait(last, _SERVE_EVERY_S if self._handed else _LOOK_EVERY_S)
         return last
 
     def _hand_over(self, producer: Producer, reader: SpoolReader, last: int, ended: Callable[[], bool]) -> int:
-        for record in reader.read(last):
-            while len(self._in_flight) >= _MAX_IN_FLIGHT or not self._produce(producer, record):
-                producer.poll(0.1)
-                self._forget()
-                if ended() or self._failure is not None:
-                    return last
-            last = record.sequence
+        """Hand over what follows `last`. A segment that could not be handed over whole is done so next time."""
+        if self._handed and self._handed[-1].over < len(self._handed[-1].segment.records):
+            if not self._hand_over_segment(producer, self._handed[-1], ended):
+                return last
+            last = self._handed[-1].segment.last
+        for segment in reader.read(last):
+            handed = _Handed(segment, self._fail)
+            self._handed.append(handed)
+            self._spool.handed(segment.last)
+            self.in_flight += len(segment.records)
+            self.in_flight_bytes += segment.size
+            if not self._hand_over_segment(producer, handed, ended):
+                return last
+            last = segment.last
+            producer.poll(0)
+            self._forget()
         return last
 
-    def _produce(self, producer: Producer, record: Spooled) -> bool:
-        sequence = record.sequence
-
-        def delivered(error: KafkaError | None, _message: Any) -> None:
-            if error is None:
-                self._in_flight.discard(sequence)
-                self._acknowledged.append(sequence)
-            elif self._failure is None:
-                self._failure = error
-
-        self._in_flight.add(sequence)
-        try:
-            producer.produce(
-                self._topic,
-                record.value,
-                record.key,
-                headers=record.headers,
-                timestamp=record.timestamp_us // 1000,
-                on_delivery=delivered,
-            )
-        except BufferError:
-            self._in_flight.discard(sequence)
-            return False
-        except KafkaException as error:
-            self._failure = error.args[0]
+    def _hand_over_segment(self, producer: Producer, handed: _Handed, ended: Callable[[], bool]) -> bool:
+        """Hand over what is left of a segment; False where it ended before."""
+        segment, topic, delivered = handed.segment, self._topic, handed.delivered
+        while len(self._handed) > 1 and (self.in_flight > _MAX_IN_FLIGHT or self.in_flight_bytes > self._max_bytes):
+            if not self._await_room(producer, ended):
+                return False
+        number = segment.first + handed.over
+        for record in islice(segment.records, handed.over, None):
+            headers = [(CE_ID, b"%s%d" % (segment.prefix, number)), *record.headers]
+            while True:
+                try:
+                    producer.produce(
+                        topic,
+                        record.value,
+                        record.key,
+                        headers=headers,
+                        timestamp=record.timestamp_us // 1000,
+                        on_delivery=delivered,
+                    )
+                except BufferError:  # noqa: PERF203  a retry
+                    if not self._await_room(producer, ended):
+                        return False
+                except KafkaException as error:
+                    self._fail(error.args[0])
+                    return False
+                else:
+                    break
+            number += 1
+            handed.over += 1
         return True
 
+    def _await_room(self, producer: Producer, ended: Callable[[], bool]) -> bool:
+        producer.poll(0.1)
+        self._forget()
+        return not ended() and self._failure is None
+
+    def _fail(self, error: KafkaError) -> None:
+        if self._failure is None:
+            self._failure = error
+
     def _forget(self) -> None:
-        if not self._acknowledged:
+        """Let the spool forget the oldest segments that Kafka has whole: in order, so that none is passed over."""
+        handed, newest = self._handed, None
+        while handed and handed[0].done:
+            newest = handed.popleft().segment
+            self.published += len(newest.records)
+            self.in_flight -= len(newest.records)
+            self.in_flight_bytes -= newest.size
+        if newest is None:
             return
-        acknowledged, self._acknowledged = self._acknowledged, []
-        self._published += len(acknowledged)
-        self._spool.delete(acknowledged)
-        if self._away:
-            self._away = False
+        self.lag_us = max(0, now_us() - newest.records[-1].timestamp_us)
+        self._spool.forget(newest.last)
+        if self.away:
+            self.away = False
             self._log.info("Kafka is back", bootstrap=self._bootstrap, spooled=self._spool.depth[0])
 
     def _finish(self, producer: Producer, reader: SpoolReader, last: int) -> None:
         """Use the grace to publish what the spool still holds; leave the rest there."""
         self._spool.settle(_SETTLE_S)
-        end = time.monotonic() + (0.0 if self._away else self._grace_s)
+        end = time.monotonic() + (0.0 if self.away else self._grace_s)
 
         def ended() -> bool:
             return time.monotonic() >= end
@@ -192,7 +255,7 @@ class Publisher:
             if handed_over == last:
                 break
             last = handed_over
-        if self._in_flight:
+        if self._handed:
             producer.flush(max(0.0, end - time.monotonic()))
         self._forget()
         with contextlib.suppress(KafkaException):
@@ -202,6 +265,7 @@ class Publisher:
     def _give_up(self, producer: Producer, last: int) -> int:
         """Say why Kafka refused, wait, and return from where the next one begins."""
         if self._failure is not None:
+            self.refusals += 1
             self._log.error(
                 "Kafka refuses records: they stay in the spool",
                 topic=self._topic,
@@ -214,8 +278,11 @@ class Publisher:
         producer.flush(1.0)
         self._forget()
         self._spool.settle(_SETTLE_S)  # what was acknowledged is gone from disk before anything is read again
-        last = min(self._in_flight, default=last + 1) - 1  # what was handed over before an error is not read again
-        self._in_flight.clear()
+        if self._handed:
+            last = self._handed[0].segment.first - 1
+        self._handed.clear()
+        self.in_flight = self.in_flight_bytes = 0
+        self._spool.handed(last)
         self._stop.wait(_BACK_OFF_S)
         self._failure = None
         return last
@@ -223,8 +290,8 @@ class Publisher:
     def _on_error(self, error: KafkaError) -> None:
         if error.fatal():
             self._failure = error
-        elif error.code() in _AWAY and not self._away:
-            self._away = True
+        elif error.code() in _AWAY and not self.away:
+            self.away = True
             self._log.warning(
                 "Kafka is away: records wait in the spool",
                 bootstrap=self._bootstrap,
@@ -248,6 +315,7 @@ def producer_for(bootstrap: str, **more: Any) -> MakeProducer:
             on_error=on_error,
             client_id="ami-collect",
             message_timeout_ms=0,  # the spool waits, however long Kafka is away
+            enable_gapless_guarantee=True,  # a refused record stops those behind it: a meter's order stays
             queue_buffering_max_messages=2 * _MAX_IN_FLIGHT,
             queue_buffering_max_kbytes=64 << 10,  # an agent has 512 MB in all
             **more,

@@ -84,7 +84,7 @@ def _meaning(element: Element) -> str | None:
             return f"time: {instant.iso_local()}"
     if element.path == "date-time" and not value:
         return "no time"
-    is_name = element.path == "instance-id" or (element.tag == Tag.OCTET_STRING and value[:1] < _NO_MEDIUM)
+    is_name = element.path.endswith("instance-id") or (element.tag == Tag.OCTET_STRING and value[:1] < _NO_MEDIUM)
     if is_name and len(value) == 6:
         code = format_obis(value)
         known = meaning(code)

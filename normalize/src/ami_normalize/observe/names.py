@@ -5,28 +5,9 @@ The label sets are bounded: reasons, topics and states by their lists, manufactu
 
 from __future__ import annotations
 
-from typing import Final, Literal, NamedTuple
+from typing import Final
 
-
-class Metric(NamedTuple):
-    """A metric; counters get `_total` and histograms `_bucket`, `_sum` and `_count` where they are exposed."""
-
-    name: str
-    kind: Literal["counter", "gauge", "histogram"]
-    says: str
-    do: str
-    labels: tuple[str, ...] = ()
-    buckets: tuple[float, ...] = ()
-
-    @property
-    def exposed(self) -> tuple[str, ...]:
-        """The names of its samples."""
-        if self.kind == "counter":
-            return (f"{self.name}_total",)
-        if self.kind == "histogram":
-            return tuple(f"{self.name}_{suffix}" for suffix in ("bucket", "sum", "count"))
-        return (self.name,)
-
+from ami_kafka.observe.metric import Metric
 
 HEALTHY: Final = Metric(
     "ami_normalize_healthy", "gauge", "1 while there is progress, or nothing to do",

@@ -13,10 +13,10 @@ from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
 
 from ami_kafka.loop import EventKind, LoopEvent
+from ami_kafka.observe.metric import Metric
 from ami_normalize.observe import names
 from ami_normalize.observe.health import PATIENCE_S, Health, Report, State
 from ami_normalize.observe.lag import Lag
-from ami_normalize.observe.names import Metric
 from ami_normalize.observe.tally import Ended
 from ami_normalize.stream.breaker import State as BreakerState
 

@@ -9,12 +9,14 @@
 | `group`, `utility`, `zone`, `dialect` | texts |
 | `min_protection` | `none`, `authenticated`, `encrypted`, `authenticated-encrypted` |
 | `fuse_a`, `ct_primary_a`, `phases`, `nominal_v` | numbers |
+| `address` and the fields of `Access` | how an agent reaches it; `schedules` is a list, in CSV separated by spaces |
 | `profiles` | not in CSV: `{obis, period_s, columns: [{class_id, obis, attribute, data_index, scaler, unit}]}` |
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import fields
 from math import isfinite
 from typing import Any, Final
 
@@ -23,7 +25,7 @@ from ami_dlms.obis import format_obis, parse_obis
 from ami_dlms.security import Protection
 from ami_normalize.errors import RegistryInvalid, SettingsInvalid
 from ami_normalize.instants import zone_of
-from ami_normalize.meter import Limits, MeterFacts, ProfileFacts
+from ami_normalize.meter import Access, Limits, MeterFacts, ProfileFacts
 from ami_normalize.model import VALUE_ATTRIBUTE, ScalerUnit
 from ami_normalize.registry.records import MOST_NAME
 from ami_normalize.registry.tables import Entry, entries, refuse_unknown, text_of, title_field
@@ -32,7 +34,21 @@ from ami_schemas import units
 
 _NUMBERS: Final = ("fuse_a", "ct_primary_a", "phases", "nominal_v")
 _TEXTS: Final = ("logical_device_name", "serial", "inventory_id", "group", "utility", "zone", "dialect")
-_FIELDS: Final = frozenset({"id", "system_title", "aliases", "min_protection", "profiles", *_TEXTS, *_NUMBERS})
+_ACCESS: Final = tuple(field.name for field in fields(Access))
+_ACCESS_NUMBERS: Final = {
+    "client_address": (1, 0xFFFF),
+    "logical_device_id": (0, 0xFFFF),
+    "physical_device_id": (0, 0x3FFF),
+    "security_suite": (0, 2),
+}
+_ACCESS_WORDS: Final = {
+    "authentication_level": ("none", "lls", "hls"),
+    "mechanism": ("md5", "sha1", "gmac", "sha256", "ecdsa"),
+    "security_policy": tuple(one.value for one in Protection),
+}
+_FIELDS: Final = frozenset({"id", "system_title", "aliases", "min_protection", "profiles"}).union(
+    _TEXTS, _NUMBERS, _ACCESS
+)
 _COLUMN: Final = frozenset({"class_id", "obis", "attribute", "data_index", "scaler", "unit"})
 _PROFILE: Final = frozenset({"obis", "period_s", "columns"})
 _PROTECTIONS: Final = {one.value: one for one in Protection}
@@ -67,6 +83,8 @@ def described(facts: MeterFacts) -> dict[str, Any]:
         }
         for obis, profile in facts.profiles.items()
     ]
+    told |= {field: getattr(facts.access, field) for field in _ACCESS}
+    told["schedules"] = list(facts.access.schedules)
     return {field: value for field, value in told.items() if value not in ("", [], None)}
 
 
@@ -83,6 +101,7 @@ def _facts(entry: Entry) -> MeterFacts:
         min_protection=_protection(entry),
         limits=_limits(entry),
         profiles=_profiles(entry),
+        access=_access(entry),
     )
     for own in facts.names():
         if len(own.encode()) > MOST_NAME:
@@ -109,6 +128,29 @@ def _protection(entry: Entry) -> Protection | None:
     if text and text not in _PROTECTIONS:
         raise RegistryInvalid(f'{entry.where}: "min_protection" is none of {", ".join(_PROTECTIONS)}.')
     return _PROTECTIONS.get(text)
+
+
+def _access(entry: Entry) -> Access:
+    """Read how an agent reaches the meter; that an agent's names are there is for the agent to check."""
+    told: dict[str, Any] = {field: text_of(entry, field) for field in _ACCESS if field != "schedules"}
+    for field, (least, most) in _ACCESS_NUMBERS.items():
+        text = told[field]
+        if text and not (text.isascii() and text.isdigit() and least <= int(text) <= most):
+            raise RegistryInvalid(f'{entry.where}: "{field}" is no integer from {least} to {most}.')
+        told[field] = int(text) if text else None
+    for field, words in _ACCESS_WORDS.items():
+        if told[field] and told[field] not in words:
+            raise RegistryInvalid(f'{entry.where}: "{field}" is none of {", ".join(words)}.')
+    if told["address"] and "://" not in told["address"]:
+        raise RegistryInvalid(f'{entry.where}: "address" is no address; write for example tcp://10.0.0.7:4059.')
+    given = entry.fields.get("schedules", [])
+    names = given.split() if isinstance(given, str) else given
+    if not isinstance(names, list) or not all(isinstance(one, str) for one in names):
+        raise RegistryInvalid(f'{entry.where}: "schedules" is no list of texts.')
+    told["schedules"] = tuple(names)
+    if not told["address"] and any(told.values()):
+        raise RegistryInvalid(f'{entry.where}: it says how the meter is reached, but not where; give it an "address".')
+    return Access(**told)
 
 
 def _limits(entry: Entry) -> Limits:

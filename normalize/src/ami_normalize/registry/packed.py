@@ -23,7 +23,7 @@ from google.protobuf.message import DecodeError
 from ami.registry.v1 import registry_pb2 as pb
 from ami_normalize.errors import RegistryInvalid
 from ami_normalize.keys import BEGIN, END, KeyKind
-from ami_normalize.meter import MeterFacts, surest, title_name, title_of
+from ami_normalize.meter import NO_ACCESS, MeterFacts, surest, title_name, title_of
 from ami_normalize.recent import Recent
 from ami_normalize.registry import records
 from ami_normalize.registry.keystore import KeyStore, KeyUnavailable, Wrapped
@@ -40,7 +40,9 @@ _VERSION: Final = struct.Struct(">B4sHB")
 """Kind and flags, version, number of the KEK, length of the ciphertext; then what instants the flags tell of."""
 _INSTANT: Final = struct.Struct(">q")
 _HAS_FROM, _HAS_UNTIL, _KIND = 0x40, 0x80, 0x0F
-_TRAITS: Final = struct.Struct(">I")
+_TRAITS: Final = struct.Struct(">IH")
+"""The number of the traits, and the length of the access, which follows."""
+_MOST_ACCESS: Final = 0xFFFF
 _NONCE: Final = 12
 _KINDS: Final = tuple(KeyKind)
 _KIND_NUMBERS: Final = {kind: number for number, kind in enumerate(KeyKind)}
@@ -219,8 +221,9 @@ class RegistryView:
             at = shard.find(needle, at + 1)
 
     def _facts(self, packed: bytes) -> MeterFacts:
-        (number,) = _TRAITS.unpack_from(packed)
-        parts, at = [], _TRAITS.size
+        number, reached = _TRAITS.unpack_from(packed)
+        parts, at = [], _TRAITS.size + reached
+        access = packed[_TRAITS.size : at]
         while at < len(packed):
             end = at + 1 + packed[at]
             parts.append(packed[at + 1 : end])
@@ -234,6 +237,7 @@ class RegistryView:
             serial.decode(),
             inventory.decode(),
             *self._traits(number),
+            records.access_of(pb.Access.FromString(access)) if access else NO_ACCESS,
         )
 
     def _traits(self, number: int) -> Traits:
@@ -368,7 +372,11 @@ class _Change:
         parts.insert(1, message.system_title)
         if not parts[0] or any(len(part) > records.MOST_NAME for part in parts):
             raise RegistryInvalid("a name is too long, or its id is empty")
-        packed = _TRAITS.pack(number) + b"".join(bytes((len(part),)) + part for part in parts)
+        access = message.access.SerializeToString() if message.HasField("access") else b""
+        if len(access) > _MOST_ACCESS:
+            raise RegistryInvalid(f"how it is reached takes more than {_MOST_ACCESS} octets")
+        packed = _TRAITS.pack(number, len(access)) + access
+        packed += b"".join(bytes((len(part),)) + part for part in parts)
         facts = MeterFacts(
             meter_id,
             tuple(message.aliases),

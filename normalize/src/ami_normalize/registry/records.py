@@ -14,6 +14,7 @@ reading first: two who write about the same meter at once lose nothing of each o
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields, replace
 from functools import lru_cache
 from typing import Final, NamedTuple
 
@@ -25,7 +26,7 @@ from ami_dlms.security import Protection
 from ami_normalize.dialects import Dialects, MappingFile
 from ami_normalize.errors import RegistryInvalid
 from ami_normalize.keys import BEGIN, END, KeyKind, version_of
-from ami_normalize.meter import NO_LIMITS, Limits, MeterFacts, ProfileFacts
+from ami_normalize.meter import NO_ACCESS, NO_LIMITS, Access, Limits, MeterFacts, ProfileFacts
 from ami_normalize.model import ScalerUnit
 from ami_normalize.registry.keystore import KeyStore, Wrapped
 from ami_normalize.registry.timeline import KeyVersion, key_name
@@ -79,6 +80,7 @@ def meter_record(facts: MeterFacts) -> Record:
         inventory_id=facts.inventory_id,
         aliases=facts.aliases,
         traits=_traits_message(facts),
+        access=_access_message(facts.access),
     )
     return Record(f"{METER}{facts.meter_id}".encode(), message.SerializeToString(deterministic=True))
 
@@ -93,6 +95,7 @@ def meter_facts(meter_id: str, message: pb.Meter, traits: Traits) -> MeterFacts:
         serial=message.serial,
         inventory_id=message.inventory_id,
         **traits._asdict(),
+        access=access_of(message.access) if message.HasField("access") else NO_ACCESS,
     )
 
 
@@ -128,6 +131,17 @@ def traits_of(message: pb.Traits) -> Traits:
             if len(profile.obis) == 6
         },
     )
+
+
+def access_of(message: pb.Access) -> Access:
+    """Read how a meter is reached."""
+    told = {field.name: getattr(message, field.name) for field, _ in message.ListFields()}
+    return replace(NO_ACCESS, **told | {"schedules": tuple(message.schedules)})
+
+
+def _access_message(access: Access) -> pb.Access | None:
+    told = {field.name: getattr(access, field.name) for field in fields(access)}
+    return pb.Access(**told) if access != NO_ACCESS else None
 
 
 def _column(message: pb.Column) -> Column:

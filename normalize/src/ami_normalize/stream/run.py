@@ -12,10 +12,10 @@ import structlog
 from structlog.typing import FilteringBoundLogger
 
 from ami_kafka.loop import EventKind, LoopEvent, TransactionalLoop
+from ami_kafka.observe.endpoint import serve
 from ami_normalize.collector import settle
 from ami_normalize.ledger import Windows
 from ami_normalize.mapping.watched import DEFAULT_MAPPING
-from ami_normalize.observe.endpoint import serve
 from ami_normalize.observe.lag import Lag, sampled
 from ami_normalize.observe.observer import Inside, Observer
 from ami_normalize.observe.tally import Tally

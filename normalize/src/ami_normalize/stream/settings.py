@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Final, Literal
 
 from ami_kafka.loop import BatchPolicy
+from ami_kafka.observe.endpoint import Address
 from ami_normalize.keys import DEFAULT_OVERLAP_US
-from ami_normalize.observe.endpoint import Address
 from ami_normalize.observe.health import PATIENCE_S
 from ami_normalize.stream.breaker import BreakerPolicy
 from ami_normalize.stream.redrive import RedrivePolicy

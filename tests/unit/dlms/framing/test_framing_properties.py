@@ -163,3 +163,31 @@ def test_almost_frames_and_nothing_else_are_noise(octet):
     assert b"".join(message.raw for message in messages) == data
     assert sum(message.noise for message in messages) >= len(data) - 300
     assert not any(message.complete for message in messages)
+
+
+WRAPPED = st.one_of(
+    st.sampled_from([APDU, CIPHERED, CIPHERED + CIPHERED, CIPHERED[:-3], APDU + b"\xdb", b"\xe6\xe7\x00" + APDU]),
+    st.sampled_from([bytes.fromhex("e0800001000005") + APDU[:5], bytes.fromhex("e0000001000003") + APDU[:3]]),
+    st.binary(min_size=1, max_size=30),
+).map(lambda apdu: wrapper.encode(apdu, 1, 16))
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    st.lists(st.one_of(WRAPPED, pieces), max_size=8),
+    st.sampled_from([None, Framing.WRAPPER]),
+    st.lists(st.integers(1, 90), max_size=12),
+)
+def test_the_short_way_of_whole_wrappers_gives_what_the_general_way_gives(frames, framing, sizes):
+    data = wrapper.encode(APDU, 1, 16) + b"".join(frames)
+    chunks = chunks_of(data, sizes)
+
+    class General(Assembler):
+        def _take_whole_wrappers(self, data):
+            return data
+
+    def through(link):
+        messages = [message for chunk in chunks for message in link.receive(chunk)]
+        return [*messages, link.flush(), link.receive(data), link.flush()]
+
+    assert through(Assembler(framing)) == through(General(framing))

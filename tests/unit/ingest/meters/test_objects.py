@@ -13,7 +13,7 @@ from ami_dlms.cosem_time import CosemDateTime
 from ami_ingest.errors import ExchangeFailed
 from ami_ingest.meters.meter_time import MeterTime
 from ami_ingest.meters.objects import MeterObjects
-from ami_ingest.meters.reading import last_row
+from ami_ingest.meters.rows import stamps
 
 pytestmark = pytest.mark.unit
 
@@ -185,12 +185,12 @@ def test_the_last_row(rows, minutes):
     buffer = axdr.array(*(row(None if each is None else NOW + timedelta(minutes=each)) for each in rows))
     expected = None if minutes is None else NOW + timedelta(minutes=minutes)
 
-    assert last_row(buffer, COLUMNS, 900, TIME) == expected
+    assert max(stamps(buffer, COLUMNS, 900, TIME), default=None) == expected
 
 
 @pytest.mark.parametrize(
     "buffer", [DataAccessResult.OBJECT_UNDEFINED, axdr.uint8(1), axdr.array(axdr.uint8(1), axdr.structure())]
 )
 def test_a_buffer_without_rows_has_no_last_one(buffer):
-    assert last_row(buffer, COLUMNS, 900, TIME) is None
-    assert last_row(axdr.array(row(NOW)), COLUMNS[1:], 900, TIME) is None
+    assert stamps(buffer, COLUMNS, 900, TIME) == ()
+    assert stamps(axdr.array(row(NOW)), COLUMNS[1:], 900, TIME) == ()

@@ -8,7 +8,7 @@ import pytest
 from ami_dlms.security import Protection
 from ami_normalize.errors import KeysUnreadable, RegistryInvalid
 from ami_normalize.keys import BEGIN, END, KeyKind
-from ami_normalize.meter import Limits, MeterFacts
+from ami_normalize.meter import Access, Limits, MeterFacts
 from ami_normalize.model import ScalerUnit
 from ami_normalize.registry.inventory import described, inventory
 from ami_normalize.registry.key_lists import listed_keys, validity
@@ -34,6 +34,19 @@ FULL = {
     "ct_primary_a": 250.5,
     "phases": 3,
     "nominal_v": 230.0,
+    "address": "hdlc+tcp://10.0.0.7:4059",
+    "agent": "edge-7",
+    "client_address": 1,
+    "logical_device_id": 0,
+    "physical_device_id": 17,
+    "authentication_level": "hls",
+    "mechanism": "gmac",
+    "security_suite": 0,
+    "security_policy": "authenticated-encrypted",
+    "secrets": "secrets/{id}.json",
+    "network": "apn-1",
+    "link": "cellular",
+    "schedules": ["hourly", "daily"],
     "profiles": [
         {
             "obis": "1.0.99.1.0.255",
@@ -81,6 +94,12 @@ def test_aliases_in_csv_are_separated_by_semicolons():
     assert facts.aliases == ("a", "b")
 
 
+def test_schedules_in_csv_are_separated_by_spaces():
+    (facts,) = inventory(b"id,address,client_address,schedules\nMP-1,tcp://h,1,hourly  daily\n", "meters.csv")
+
+    assert facts.access == Access("tcp://h", client_address=1, schedules=("hourly", "daily"))
+
+
 def test_yaml_as_a_list_and_by_id():
     assert inventory(b"- id: MP-1\n  group: north\n", "m.yaml") == inventory(b"MP-1:\n  group: north\n", "m.yml")
 
@@ -99,6 +118,11 @@ def test_yaml_as_a_list_and_by_id():
         ({"id": "a", "aliases": [1]}, "no list of texts"),
         ({"id": "a" * 300}, "longer than 200"),
         ({"id": "a", "group": ["x"]}, "no text"),
+        ({"id": "a", "address": "10.0.0.7"}, '"address" is no address; write for example tcp://10.0.0.7:4059'),
+        ({"id": "a", "link": "cellular"}, 'not where; give it an "address"'),
+        ({"id": "a", "address": "tcp://h", "client_address": 0}, '"client_address" is no integer from 1 to 65535'),
+        ({"id": "a", "address": "tcp://h", "authentication_level": "md5"}, "none of none, lls, hls"),
+        ({"id": "a", "address": "tcp://h", "schedules": [1]}, '"schedules" is no list of texts'),
         ({"id": "a", "profiles": [{"obis": "1.0.99.1.0.255"}]}, '"columns"'),
         ({"id": "a", "profiles": [{"obis": "x", "columns": [{"obis": "1.0.1.8.0.255"}]}]}, "A.B.C.D.E.F"),
         (

@@ -11,7 +11,7 @@ from ami_dlms.security import Protection
 from ami_normalize.dialects import Dialects
 from ami_normalize.errors import RegistryInvalid
 from ami_normalize.keys import BEGIN, END, KeyKind, KeyRing
-from ami_normalize.meter import Limits, MeterFacts, Meters, ProfileFacts
+from ami_normalize.meter import Access, Limits, MeterFacts, Meters, ProfileFacts
 from ami_normalize.model import ScalerUnit
 from ami_normalize.registry import records
 from ami_normalize.registry.keystore import FileKeyStore, NoKeyStore, add_kek
@@ -44,6 +44,7 @@ FULL = MeterFacts(
     min_protection=Protection.AUTHENTICATED_ENCRYPTED,
     limits=Limits(63.0, 250.0, 3, 230.0),
     profiles={"1.0.99.1.0.255": PROFILE},
+    access=Access("tcp://10.0.0.7", "edge-7", 1, 0, 17, "hls", "gmac", 0, "none", "s/{id}.json", "n", "l", ("a", "b")),
 )
 
 

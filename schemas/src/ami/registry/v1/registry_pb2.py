@@ -24,35 +24,37 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x61mi/registry/v1/registry.proto\x12\x0f\x61mi.registry.v1\"\xe0\x01\n\x05Meter\x12!\n\x0csystem_title\x18\x01 \x01(\x0cR\x0bsystemTitle\x12.\n\x13logical_device_name\x18\x02 \x01(\tR\x11logicalDeviceName\x12\x16\n\x06serial\x18\x03 \x01(\tR\x06serial\x12!\n\x0cinventory_id\x18\x04 \x01(\tR\x0binventoryId\x12\x18\n\x07\x61liases\x18\x05 \x03(\tR\x07\x61liases\x12/\n\x06traits\x18\x06 \x01(\x0b\x32\x17.ami.registry.v1.TraitsR\x06traits\"\x94\x02\n\x06Traits\x12\x14\n\x05group\x18\x01 \x01(\tR\x05group\x12\x18\n\x07utility\x18\x02 \x01(\tR\x07utility\x12\x12\n\x04zone\x18\x03 \x01(\tR\x04zone\x12\x18\n\x07\x64ialect\x18\x04 \x01(\tR\x07\x64ialect\x12\x45\n\x0emin_protection\x18\x05 \x01(\x0e\x32\x1e.ami.registry.v1.MinProtectionR\rminProtection\x12/\n\x06limits\x18\x06 \x01(\x0b\x32\x17.ami.registry.v1.LimitsR\x06limits\x12\x34\n\x08profiles\x18\x07 \x03(\x0b\x32\x18.ami.registry.v1.ProfileR\x08profiles\"\xbf\x01\n\x06Limits\x12\x1a\n\x06\x66use_a\x18\x01 \x01(\x01H\x00R\x05\x66useA\x88\x01\x01\x12%\n\x0c\x63t_primary_a\x18\x02 \x01(\x01H\x01R\nctPrimaryA\x88\x01\x01\x12\x1b\n\x06phases\x18\x03 \x01(\rH\x02R\x06phases\x88\x01\x01\x12 \n\tnominal_v\x18\x04 \x01(\x01H\x03R\x08nominalV\x88\x01\x01\x42\t\n\x07_fuse_aB\x0f\n\r_ct_primary_aB\t\n\x07_phasesB\x0c\n\n_nominal_v\"k\n\x07Profile\x12\x12\n\x04obis\x18\x01 \x01(\x0cR\x04obis\x12\x19\n\x08period_s\x18\x02 \x01(\rR\x07periodS\x12\x31\n\x07\x63olumns\x18\x03 \x03(\x0b\x32\x17.ami.registry.v1.ColumnR\x07\x63olumns\"\xbe\x01\n\x06\x43olumn\x12\x19\n\x08\x63lass_id\x18\x01 \x01(\rR\x07\x63lassId\x12\x12\n\x04obis\x18\x02 \x01(\x0cR\x04obis\x12\x1c\n\tattribute\x18\x03 \x01(\rR\tattribute\x12\x1d\n\ndata_index\x18\x04 \x01(\rR\tdataIndex\x12\x1b\n\x06scaler\x18\x05 \x01(\x11H\x00R\x06scaler\x88\x01\x01\x12\x17\n\x04unit\x18\x06 \x01(\rH\x01R\x04unit\x88\x01\x01\x42\t\n\x07_scalerB\x07\n\x05_unit\"\x8a\x01\n\nKeyVersion\x12\"\n\rvalid_from_us\x18\x01 \x01(\x10R\x0bvalidFromUs\x12$\n\x0evalid_until_us\x18\x02 \x01(\x10R\x0cvalidUntilUs\x12\x32\n\x07wrapped\x18\x03 \x01(\x0b\x32\x18.ami.registry.v1.WrappedR\x07wrapped\"V\n\x07Wrapped\x12\x15\n\x06kek_id\x18\x01 \x01(\tR\x05kekId\x12\x14\n\x05nonce\x18\x02 \x01(\x0cR\x05nonce\x12\x1e\n\nciphertext\x18\x03 \x01(\x0cR\nciphertext\"=\n\x07Mapping\x12\x32\n\x05\x66iles\x18\x01 \x03(\x0b\x32\x1c.ami.registry.v1.MappingFileR\x05\x66iles\"V\n\x0bMappingFile\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n\x07\x63ontent\x18\x02 \x01(\x0cR\x07\x63ontent\x12\x19\n\x08\x62uilt_in\x18\x03 \x01(\x08R\x07\x62uiltIn\"@\n\tPromotion\x12\x1f\n\x0bpromoted_us\x18\x01 \x01(\x10R\npromotedUs\x12\x12\n\x04text\x18\x02 \x01(\tR\x04text*\xb4\x01\n\rMinProtection\x12\x1e\n\x1aMIN_PROTECTION_UNSPECIFIED\x10\x00\x12\x17\n\x13MIN_PROTECTION_NONE\x10\x01\x12 \n\x1cMIN_PROTECTION_AUTHENTICATED\x10\x02\x12\x1c\n\x18MIN_PROTECTION_ENCRYPTED\x10\x03\x12*\n&MIN_PROTECTION_AUTHENTICATED_ENCRYPTED\x10\x04*\x85\x01\n\x07KeyKind\x12\x18\n\x14KEY_KIND_UNSPECIFIED\x10\x00\x12\x11\n\rKEY_KIND_GUEK\x10\x01\x12\x10\n\x0cKEY_KIND_GAK\x10\x02\x12\x11\n\rKEY_KIND_GBEK\x10\x03\x12\x10\n\x0cKEY_KIND_KEK\x10\x04\x12\x16\n\x12KEY_KIND_SIGNATURE\x10\x05\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x61mi/registry/v1/registry.proto\x12\x0f\x61mi.registry.v1\"\xa1\x02\n\x05Meter\x12!\n\x0csystem_title\x18\x01 \x01(\x0cR\x0bsystemTitle\x12.\n\x13logical_device_name\x18\x02 \x01(\tR\x11logicalDeviceName\x12\x16\n\x06serial\x18\x03 \x01(\tR\x06serial\x12!\n\x0cinventory_id\x18\x04 \x01(\tR\x0binventoryId\x12\x18\n\x07\x61liases\x18\x05 \x03(\tR\x07\x61liases\x12/\n\x06traits\x18\x06 \x01(\x0b\x32\x17.ami.registry.v1.TraitsR\x06traits\x12\x34\n\x06\x61\x63\x63\x65ss\x18\x07 \x01(\x0b\x32\x17.ami.registry.v1.AccessH\x00R\x06\x61\x63\x63\x65ss\x88\x01\x01\x42\t\n\x07_access\"\xa7\x04\n\x06\x41\x63\x63\x65ss\x12\x18\n\x07\x61\x64\x64ress\x18\x01 \x01(\tR\x07\x61\x64\x64ress\x12\x14\n\x05\x61gent\x18\x02 \x01(\tR\x05\x61gent\x12*\n\x0e\x63lient_address\x18\x03 \x01(\rH\x00R\rclientAddress\x88\x01\x01\x12/\n\x11logical_device_id\x18\x04 \x01(\rH\x01R\x0flogicalDeviceId\x88\x01\x01\x12\x31\n\x12physical_device_id\x18\x05 \x01(\rH\x02R\x10physicalDeviceId\x88\x01\x01\x12\x31\n\x14\x61uthentication_level\x18\x06 \x01(\tR\x13\x61uthenticationLevel\x12\x1c\n\tmechanism\x18\x07 \x01(\tR\tmechanism\x12*\n\x0esecurity_suite\x18\x08 \x01(\rH\x03R\rsecuritySuite\x88\x01\x01\x12\'\n\x0fsecurity_policy\x18\t \x01(\tR\x0esecurityPolicy\x12\x18\n\x07secrets\x18\n \x01(\tR\x07secrets\x12\x18\n\x07network\x18\x0b \x01(\tR\x07network\x12\x12\n\x04link\x18\x0c \x01(\tR\x04link\x12\x1c\n\tschedules\x18\r \x03(\tR\tschedulesB\x11\n\x0f_client_addressB\x14\n\x12_logical_device_idB\x15\n\x13_physical_device_idB\x11\n\x0f_security_suite\"\x94\x02\n\x06Traits\x12\x14\n\x05group\x18\x01 \x01(\tR\x05group\x12\x18\n\x07utility\x18\x02 \x01(\tR\x07utility\x12\x12\n\x04zone\x18\x03 \x01(\tR\x04zone\x12\x18\n\x07\x64ialect\x18\x04 \x01(\tR\x07\x64ialect\x12\x45\n\x0emin_protection\x18\x05 \x01(\x0e\x32\x1e.ami.registry.v1.MinProtectionR\rminProtection\x12/\n\x06limits\x18\x06 \x01(\x0b\x32\x17.ami.registry.v1.LimitsR\x06limits\x12\x34\n\x08profiles\x18\x07 \x03(\x0b\x32\x18.ami.registry.v1.ProfileR\x08profiles\"\xbf\x01\n\x06Limits\x12\x1a\n\x06\x66use_a\x18\x01 \x01(\x01H\x00R\x05\x66useA\x88\x01\x01\x12%\n\x0c\x63t_primary_a\x18\x02 \x01(\x01H\x01R\nctPrimaryA\x88\x01\x01\x12\x1b\n\x06phases\x18\x03 \x01(\rH\x02R\x06phases\x88\x01\x01\x12 \n\tnominal_v\x18\x04 \x01(\x01H\x03R\x08nominalV\x88\x01\x01\x42\t\n\x07_fuse_aB\x0f\n\r_ct_primary_aB\t\n\x07_phasesB\x0c\n\n_nominal_v\"k\n\x07Profile\x12\x12\n\x04obis\x18\x01 \x01(\x0cR\x04obis\x12\x19\n\x08period_s\x18\x02 \x01(\rR\x07periodS\x12\x31\n\x07\x63olumns\x18\x03 \x03(\x0b\x32\x17.ami.registry.v1.ColumnR\x07\x63olumns\"\xbe\x01\n\x06\x43olumn\x12\x19\n\x08\x63lass_id\x18\x01 \x01(\rR\x07\x63lassId\x12\x12\n\x04obis\x18\x02 \x01(\x0cR\x04obis\x12\x1c\n\tattribute\x18\x03 \x01(\rR\tattribute\x12\x1d\n\ndata_index\x18\x04 \x01(\rR\tdataIndex\x12\x1b\n\x06scaler\x18\x05 \x01(\x11H\x00R\x06scaler\x88\x01\x01\x12\x17\n\x04unit\x18\x06 \x01(\rH\x01R\x04unit\x88\x01\x01\x42\t\n\x07_scalerB\x07\n\x05_unit\"\x8a\x01\n\nKeyVersion\x12\"\n\rvalid_from_us\x18\x01 \x01(\x10R\x0bvalidFromUs\x12$\n\x0evalid_until_us\x18\x02 \x01(\x10R\x0cvalidUntilUs\x12\x32\n\x07wrapped\x18\x03 \x01(\x0b\x32\x18.ami.registry.v1.WrappedR\x07wrapped\"V\n\x07Wrapped\x12\x15\n\x06kek_id\x18\x01 \x01(\tR\x05kekId\x12\x14\n\x05nonce\x18\x02 \x01(\x0cR\x05nonce\x12\x1e\n\nciphertext\x18\x03 \x01(\x0cR\nciphertext\"=\n\x07Mapping\x12\x32\n\x05\x66iles\x18\x01 \x03(\x0b\x32\x1c.ami.registry.v1.MappingFileR\x05\x66iles\"V\n\x0bMappingFile\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n\x07\x63ontent\x18\x02 \x01(\x0cR\x07\x63ontent\x12\x19\n\x08\x62uilt_in\x18\x03 \x01(\x08R\x07\x62uiltIn\"@\n\tPromotion\x12\x1f\n\x0bpromoted_us\x18\x01 \x01(\x10R\npromotedUs\x12\x12\n\x04text\x18\x02 \x01(\tR\x04text*\xb4\x01\n\rMinProtection\x12\x1e\n\x1aMIN_PROTECTION_UNSPECIFIED\x10\x00\x12\x17\n\x13MIN_PROTECTION_NONE\x10\x01\x12 \n\x1cMIN_PROTECTION_AUTHENTICATED\x10\x02\x12\x1c\n\x18MIN_PROTECTION_ENCRYPTED\x10\x03\x12*\n&MIN_PROTECTION_AUTHENTICATED_ENCRYPTED\x10\x04*\x85\x01\n\x07KeyKind\x12\x18\n\x14KEY_KIND_UNSPECIFIED\x10\x00\x12\x11\n\rKEY_KIND_GUEK\x10\x01\x12\x10\n\x0cKEY_KIND_GAK\x10\x02\x12\x11\n\rKEY_KIND_GBEK\x10\x03\x12\x10\n\x0cKEY_KIND_KEK\x10\x04\x12\x16\n\x12KEY_KIND_SIGNATURE\x10\x05\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'ami.registry.v1.registry_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_MINPROTECTION']._serialized_start=1500
-  _globals['_MINPROTECTION']._serialized_end=1680
-  _globals['_KEYKIND']._serialized_start=1683
-  _globals['_KEYKIND']._serialized_end=1816
+  _globals['_MINPROTECTION']._serialized_start=2119
+  _globals['_MINPROTECTION']._serialized_end=2299
+  _globals['_KEYKIND']._serialized_start=2302
+  _globals['_KEYKIND']._serialized_end=2435
   _globals['_METER']._serialized_start=52
-  _globals['_METER']._serialized_end=276
-  _globals['_TRAITS']._serialized_start=279
-  _globals['_TRAITS']._serialized_end=555
-  _globals['_LIMITS']._serialized_start=558
-  _globals['_LIMITS']._serialized_end=749
-  _globals['_PROFILE']._serialized_start=751
-  _globals['_PROFILE']._serialized_end=858
-  _globals['_COLUMN']._serialized_start=861
-  _globals['_COLUMN']._serialized_end=1051
-  _globals['_KEYVERSION']._serialized_start=1054
-  _globals['_KEYVERSION']._serialized_end=1192
-  _globals['_WRAPPED']._serialized_start=1194
-  _globals['_WRAPPED']._serialized_end=1280
-  _globals['_MAPPING']._serialized_start=1282
-  _globals['_MAPPING']._serialized_end=1343
-  _globals['_MAPPINGFILE']._serialized_start=1345
-  _globals['_MAPPINGFILE']._serialized_end=1431
-  _globals['_PROMOTION']._serialized_start=1433
-  _globals['_PROMOTION']._serialized_end=1497
+  _globals['_METER']._serialized_end=341
+  _globals['_ACCESS']._serialized_start=344
+  _globals['_ACCESS']._serialized_end=895
+  _globals['_TRAITS']._serialized_start=898
+  _globals['_TRAITS']._serialized_end=1174
+  _globals['_LIMITS']._serialized_start=1177
+  _globals['_LIMITS']._serialized_end=1368
+  _globals['_PROFILE']._serialized_start=1370
+  _globals['_PROFILE']._serialized_end=1477
+  _globals['_COLUMN']._serialized_start=1480
+  _globals['_COLUMN']._serialized_end=1670
+  _globals['_KEYVERSION']._serialized_start=1673
+  _globals['_KEYVERSION']._serialized_end=1811
+  _globals['_WRAPPED']._serialized_start=1813
+  _globals['_WRAPPED']._serialized_end=1899
+  _globals['_MAPPING']._serialized_start=1901
+  _globals['_MAPPING']._serialized_end=1962
+  _globals['_MAPPINGFILE']._serialized_start=1964
+  _globals['_MAPPINGFILE']._serialized_end=2050
+  _globals['_PROMOTION']._serialized_start=2052
+  _globals['_PROMOTION']._serialized_end=2116
 # @@protoc_insertion_point(module_scope)

@@ -36,20 +36,52 @@ KEY_KIND_KEK: KeyKind
 KEY_KIND_SIGNATURE: KeyKind
 
 class Meter(_message.Message):
-    __slots__ = ("system_title", "logical_device_name", "serial", "inventory_id", "aliases", "traits")
+    __slots__ = ("system_title", "logical_device_name", "serial", "inventory_id", "aliases", "traits", "access")
     SYSTEM_TITLE_FIELD_NUMBER: _ClassVar[int]
     LOGICAL_DEVICE_NAME_FIELD_NUMBER: _ClassVar[int]
     SERIAL_FIELD_NUMBER: _ClassVar[int]
     INVENTORY_ID_FIELD_NUMBER: _ClassVar[int]
     ALIASES_FIELD_NUMBER: _ClassVar[int]
     TRAITS_FIELD_NUMBER: _ClassVar[int]
+    ACCESS_FIELD_NUMBER: _ClassVar[int]
     system_title: bytes
     logical_device_name: str
     serial: str
     inventory_id: str
     aliases: _containers.RepeatedScalarFieldContainer[str]
     traits: Traits
-    def __init__(self, system_title: _Optional[bytes] = ..., logical_device_name: _Optional[str] = ..., serial: _Optional[str] = ..., inventory_id: _Optional[str] = ..., aliases: _Optional[_Iterable[str]] = ..., traits: _Optional[_Union[Traits, _Mapping]] = ...) -> None: ...
+    access: Access
+    def __init__(self, system_title: _Optional[bytes] = ..., logical_device_name: _Optional[str] = ..., serial: _Optional[str] = ..., inventory_id: _Optional[str] = ..., aliases: _Optional[_Iterable[str]] = ..., traits: _Optional[_Union[Traits, _Mapping]] = ..., access: _Optional[_Union[Access, _Mapping]] = ...) -> None: ...
+
+class Access(_message.Message):
+    __slots__ = ("address", "agent", "client_address", "logical_device_id", "physical_device_id", "authentication_level", "mechanism", "security_suite", "security_policy", "secrets", "network", "link", "schedules")
+    ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    AGENT_FIELD_NUMBER: _ClassVar[int]
+    CLIENT_ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    LOGICAL_DEVICE_ID_FIELD_NUMBER: _ClassVar[int]
+    PHYSICAL_DEVICE_ID_FIELD_NUMBER: _ClassVar[int]
+    AUTHENTICATION_LEVEL_FIELD_NUMBER: _ClassVar[int]
+    MECHANISM_FIELD_NUMBER: _ClassVar[int]
+    SECURITY_SUITE_FIELD_NUMBER: _ClassVar[int]
+    SECURITY_POLICY_FIELD_NUMBER: _ClassVar[int]
+    SECRETS_FIELD_NUMBER: _ClassVar[int]
+    NETWORK_FIELD_NUMBER: _ClassVar[int]
+    LINK_FIELD_NUMBER: _ClassVar[int]
+    SCHEDULES_FIELD_NUMBER: _ClassVar[int]
+    address: str
+    agent: str
+    client_address: int
+    logical_device_id: int
+    physical_device_id: int
+    authentication_level: str
+    mechanism: str
+    security_suite: int
+    security_policy: str
+    secrets: str
+    network: str
+    link: str
+    schedules: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, address: _Optional[str] = ..., agent: _Optional[str] = ..., client_address: _Optional[int] = ..., logical_device_id: _Optional[int] = ..., physical_device_id: _Optional[int] = ..., authentication_level: _Optional[str] = ..., mechanism: _Optional[str] = ..., security_suite: _Optional[int] = ..., security_policy: _Optional[str] = ..., secrets: _Optional[str] = ..., network: _Optional[str] = ..., link: _Optional[str] = ..., schedules: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Traits(_message.Message):
     __slots__ = ("group", "utility", "zone", "dialect", "min_protection", "limits", "profiles")

@@ -12,55 +12,74 @@ import java.net.Socket;
 import java.time.format.DateTimeFormatter;
 import java.util.Arrays;
 import java.util.HexFormat;
+import java.util.List;
 import java.util.stream.Collectors;
 
-/** A meter on a TCP port: a thread and a {@link Meter} for each connection. */
+/** Meters on TCP ports: a thread for each port, and a thread and a {@link Meter} for each connection. */
 public final class Main {
     private Main() {}
 
     public static void main(String[] arguments) throws IOException {
-        Settings settings;
+        List<Settings> all;
         try {
-            settings = Settings.parse(arguments);
+            all = Settings.parseAll(arguments);
         } catch (IllegalArgumentException wrong) {
             System.err.println(wrong.getMessage() + "\n" + Settings.USAGE);
             System.exit(2);
             return;
         }
-        // stdout is for our one line of JSON; the library prints there too.
+        // stdout is for our lines of JSON; the library prints there too.
         PrintStream out = System.out;
         System.setOut(System.err);
-        try (ServerSocket server = new ServerSocket()) {
+        for (Settings settings : all) {
+            ServerSocket server = new ServerSocket();
             server.bind(new InetSocketAddress(InetAddress.getByName(settings.host()), settings.port()));
             out.println(truth(settings, server.getLocalPort()));
-            out.flush();
+            new Thread(() -> listen(server, settings)).start();
+        }
+        out.flush();
+    }
+
+    private static void listen(ServerSocket server, Settings settings) {
+        try (server) {
             while (true) {
                 Socket peer = server.accept();
-                Thread thread = new Thread(() -> serve(peer, new Meter(settings)));
+                Thread thread = new Thread(() -> serve(peer, new Meter(settings), settings.physical()));
                 thread.setDaemon(true);
                 thread.start();
             }
+        } catch (IOException broken) {
+            System.err.println(server.getLocalSocketAddress() + ": " + broken);
         }
     }
 
-    private static void serve(Socket peer, Meter meter) {
+    private static void serve(Socket peer, Meter meter, int physical) {
         byte[] buffer = new byte[4096];
+        Frames frames = new Frames(physical);
         try (peer) {
             peer.setTcpNoDelay(true);
             InputStream in = peer.getInputStream();
             for (int count = in.read(buffer); count > 0; count = in.read(buffer)) {
-                GXServerReply exchange = new GXServerReply(Arrays.copyOf(buffer, count));
-                do {
-                    meter.handleRequest(exchange);
-                    if (exchange.getReply() != null) {
-                        peer.getOutputStream().write(exchange.getReply());
-                        exchange.setData(null);
-                    }
-                } while (exchange.isStreaming());
+                List<byte[]> pieces =
+                        physical == 0 ? List.of(Arrays.copyOf(buffer, count)) : frames.take(buffer, count);
+                for (byte[] piece : pieces) {
+                    answer(peer, meter, piece);
+                }
             }
         } catch (Exception broken) {
             System.err.println(peer.getRemoteSocketAddress() + ": " + broken);
         }
+    }
+
+    private static void answer(Socket peer, Meter meter, byte[] octets) throws Exception {
+        GXServerReply exchange = new GXServerReply(octets);
+        do {
+            meter.handleRequest(exchange);
+            if (exchange.getReply() != null) {
+                peer.getOutputStream().write(exchange.getReply());
+                exchange.setData(null);
+            }
+        } while (exchange.isStreaming());
     }
 
     /** The meter's address and everything it has to tell, as one line of JSON; times in UTC. */

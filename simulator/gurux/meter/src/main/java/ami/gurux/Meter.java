@@ -152,8 +152,11 @@ final class Meter extends GXDLMSSecureServer2 {
 
     @Override
     protected boolean isTarget(int serverAddress, int clientAddress) {
-        return (serverAddress & 0x3FFF) == LOGICAL_DEVICE
-                && (clientAddress == settings.client() || clientAddress == PUBLIC_CLIENT);
+        int physical = settings.physical();
+        boolean here = physical == 0
+                ? (serverAddress & 0x3FFF) == LOGICAL_DEVICE
+                : serverAddress == (LOGICAL_DEVICE << 7 | physical) || serverAddress == (LOGICAL_DEVICE << 14 | physical);
+        return here && (clientAddress == settings.client() || clientAddress == PUBLIC_CLIENT);
     }
 
     @Override

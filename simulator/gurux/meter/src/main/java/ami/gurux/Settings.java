@@ -11,7 +11,10 @@ import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermission;
 import java.time.LocalDate;
 import java.time.ZoneId;
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HexFormat;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
@@ -25,6 +28,7 @@ record Settings(
         InterfaceType framing,
         Authentication authentication,
         int client,
+        int physical,
         int maxPdu,
         int maxInfo,
         int serial,
@@ -46,9 +50,11 @@ record Settings(
               [--auth none|lls|hls-md5|hls-sha1|hls-gmac|hls-sha256|hls-ecdsa] [--suite 0|1|2]
               [--client SAP]        of the association with --auth; another one is public where SAP is not 16
               [--secrets FILE]      JSON {"password", "guek", "gak", "system_title", "signing_key", "client_signing_key"}, mode 600
+              [--physical ADDRESS]  the lower HDLC address, on a line with other meters; any where absent
               [--max-pdu OCTETS] [--max-info OCTETS] [--serial N] [--zone IANA] [--first-day YYYY-MM-DD] [--days N]
               [--client-counter N]  what 0.0.43.1.0.255 says
-            Prints one JSON line with its address and all its values when it listens.""";
+              [-- ...]              another meter in the same process, with options of its own
+            Prints one JSON line a meter with its address and all its values when it listens.""";
 
     private static final Map<String, String> DEFAULTS = Map.ofEntries(
             Map.entry("listen", "127.0.0.1:0"),
@@ -56,6 +62,7 @@ record Settings(
             Map.entry("auth", "none"),
             Map.entry("client", "16"),
             Map.entry("secrets", ""),
+            Map.entry("physical", "0"),
             Map.entry("max-pdu", "1024"),
             Map.entry("max-info", "128"),
             Map.entry("serial", "1"),
@@ -65,7 +72,20 @@ record Settings(
             Map.entry("suite", "0"),
             Map.entry("client-counter", "100"));
 
-    static Settings parse(String[] arguments) throws IOException {
+    /** One meter each, its options separated from the next one's by `--`. */
+    static List<Settings> parseAll(String[] arguments) throws IOException {
+        List<Settings> all = new ArrayList<>();
+        int start = 0;
+        for (int i = 0; i <= arguments.length; i++) {
+            if (i == arguments.length || arguments[i].equals("--")) {
+                all.add(parse(Arrays.copyOfRange(arguments, start, i)));
+                start = i + 1;
+            }
+        }
+        return all;
+    }
+
+    private static Settings parse(String[] arguments) throws IOException {
         Map<String, String> options = new TreeMap<>(DEFAULTS);
         for (int i = 0; i < arguments.length; i += 2) {
             String name = arguments[i].replaceFirst("^--", "");
@@ -92,6 +112,7 @@ record Settings(
                         "hls-sha256", Authentication.HIGH_SHA256,
                         "hls-ecdsa", Authentication.HIGH_ECDSA)),
                 Integer.parseInt(options.get("client")),
+                Integer.parseInt(options.get("physical")),
                 Integer.parseInt(options.get("max-pdu")),
                 Integer.parseInt(options.get("max-info")),
                 serial,

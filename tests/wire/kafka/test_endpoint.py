@@ -8,8 +8,8 @@ import urllib.request
 
 import pytest
 
-from ami_normalize.errors import SettingsInvalid
-from ami_normalize.observe.endpoint import Address, serve
+from ami_kafka.errors import AddressUnusable
+from ami_kafka.observe.endpoint import Address, serve
 
 pytestmark = pytest.mark.wire
 
@@ -65,7 +65,7 @@ def test_a_socket_in_the_file_system(patient, tmp_path):
 def test_a_taken_address_is_one_sentence(patient):
     with serve(Address.parse("0"), patient) as at:
         again = serve(Address.parse(at.removeprefix("http://")), patient)
-        with pytest.raises(SettingsInvalid, match=r"in use.*; name another"):
+        with pytest.raises(AddressUnusable, match=r"in use.*; name another"):
             again.__enter__()
 
 
@@ -84,5 +84,5 @@ def test_addresses(text, address):
 
 @pytest.mark.parametrize("text", ["", "host", "host:", "host:http", "70000", "unix:"])
 def test_what_is_no_address(text):
-    with pytest.raises(SettingsInvalid, match="no address"):
+    with pytest.raises(AddressUnusable, match="no address"):
         Address.parse(text)

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final, NamedTuple, Protocol
 
-from ami_normalize.errors import SettingsInvalid
+from ami_kafka.errors import AddressUnusable
 
 _UNIX: Final = "unix:"
 _TEXT: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -39,24 +39,24 @@ class Address(NamedTuple):
     def parse(cls, text: str) -> Address:
         """Read `PORT`, `HOST:PORT`, `[HOST]:PORT` or `unix:PATH`; without a host it is 127.0.0.1.
 
-        Raises SettingsInvalid.
+        Raises AddressUnusable.
         """
         if text.startswith(_UNIX) and len(text) > len(_UNIX):
             return cls("", 0, text[len(_UNIX) :])
         host, _, port = text.rpartition(":")
         if not port.isdecimal() or int(port) > 0xFFFF:
-            raise SettingsInvalid(f"'{text}' is no address to serve metrics at; write PORT or HOST:PORT.")
+            raise AddressUnusable(f"'{text}' is no address to serve metrics at", "write PORT or HOST:PORT")
         return cls(host.strip("[]") or "127.0.0.1", int(port))
 
 
 @contextmanager
 def serve(address: Address, observed: Observed) -> Iterator[str]:
-    """Serve for as long as the block lasts; give where, as text. Raises SettingsInvalid where that cannot be."""
+    """Serve for as long as the block lasts; give where, as text. Raises AddressUnusable where that cannot be."""
     try:
         server = _server(address, observed)
     except OSError as error:
         where = address.path or f"{address.host}:{address.port}"
-        raise SettingsInvalid(f"Nothing can be served at {where} ({error.strerror}); name another address.") from None
+        raise AddressUnusable(f"Nothing can be served at {where} ({error.strerror})", "name another address") from None
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, name="metrics", daemon=True)
     thread.start()
     try:

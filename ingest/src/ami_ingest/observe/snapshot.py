@@ -1,0 +1,69 @@
+"""What an agent does now, as plain numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import NamedTuple
+
+from ami_ingest.schedule.stats import PollStats
+
+
+class Pushes(NamedTuple):
+    """The push listener."""
+
+    connections: int = 0
+    received: int = 0
+    """Octets."""
+    refused: int = 0
+    """Connections, by limits."""
+    strangers: int = 0
+    """Messages of unknown senders, by policy."""
+    dropped: int = 0
+    """Octets of datagrams that were not taken."""
+    kernel_drops: int = 0
+    """Datagrams."""
+    counters_missing: int = 0
+    """Invocation counters that never came over UDP."""
+
+
+class Spooled(NamedTuple):
+    """The spool and what leaves it."""
+
+    records: int = 0
+    octets: int = 0
+    limit: int = 0
+    """Octets."""
+    full: bool = False
+    failing: bool = False
+    """The disk takes nothing."""
+    oldest_s: float = 0.0
+    """Age of the oldest record; 0 without any."""
+    dropped: int = 0
+    """Records that a bound removed before Kafka had them."""
+    damaged: int = 0
+    """Files that were damaged and moved aside."""
+    published: int = 0
+    refusals: int = 0
+    """Times Kafka refused records."""
+    away: bool = False
+    """Kafka does not answer."""
+
+
+class InForce(NamedTuple):
+    """The configuration in force."""
+
+    fingerprint: str = ""
+    loaded_at: float = 0.0
+    """Unix time."""
+    meters: Mapping[str, int] = MappingProxyType({})
+    """By group."""
+
+
+class Snapshot(NamedTuple):
+    """All of it. `polls` is the live object: who samples it copies what must not change."""
+
+    polls: PollStats
+    pushes: Pushes = Pushes()
+    spooled: Spooled = Spooled()
+    in_force: InForce = InForce()
