@@ -7,7 +7,8 @@ from ami_cli.main import run
 pytestmark = pytest.mark.unit
 
 VERBS = [
-    "demo", "doctor", "read", "ping", "send", "simulate", "simulate meter", "collect", "normalize", "watch", "kafka",
+    "demo", "doctor", "read", "ping", "send", "simulate", "simulate meter", "simulate fleet",
+    "simulate truth", "collect", "normalize", "watch", "kafka",
     "kafka start", "kafka stop", "kafka status", "topics", "topics apply", "tail", "decode", "archive",
     "explain", "mapping", "mapping check", "mapping show", "mapping schema", "mapping learn",
     "replay", "replay diff", "replay ls", "replay drop", "replay promote",

@@ -394,6 +394,7 @@ async def test_a_listener_that_comes_back_gets_what_was_not_sent(tmp_path):
     with running_fleet(tmp_path, {"meters": 10, "push": target}) as fleet:
         failed = await asyncio.to_thread(fleet.status, lambda now: now["push_failures"] > 0, "a refused connection")
         assert failed["pushes"] == 0
+        assert failed["push_failures"] <= 2 * (failed["seconds"] + 1)  # each connection tries once a second
         streams = []
 
         async def serve(reader, writer):

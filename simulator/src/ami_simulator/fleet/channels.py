@@ -45,6 +45,7 @@ class Stream:
         self._waiting = bytearray()
         self._taken = 0
         self._again = False
+        """Whether it waits: for the connection, for room, or to try again."""
 
     @property
     def full(self) -> bool:
@@ -63,9 +64,11 @@ class Stream:
 
     def flush(self) -> None:
         """Send what waits, as far as there is room."""
+        if self._again:
+            return  # it goes on by itself
         if self._socket is None:
             self._connect()
-        elif self._connected and not self._again:
+        else:
             self._send()
 
     def ready(self, events: int) -> None:
@@ -110,9 +113,7 @@ class Stream:
         self._reactor.add(made.fileno(), self, READ | WRITE)
 
     def _send(self) -> None:
-        if self._socket is None or not self._waiting:
-            return
-        if not self._connected:
+        if self._socket is None or not self._connected or not self._waiting:
             return
         try:
             sent = self._socket.send(self._waiting)

@@ -258,10 +258,10 @@ class Run:
     def _say(self, numbers: dict[str, Any]) -> None:
         if self._arguments.json:
             sys.stdout.write(json.dumps(numbers) + "\n")
-        elif "ready" in numbers or "ended" in numbers or not sys.stdout.isatty():
-            sys.stdout.write(_line(numbers) + "\n")
         else:
-            sys.stdout.write(f"\r\x1b[K{_line(numbers)}")
+            stays = "ready" in numbers or "ended" in numbers
+            begin, end = ("\r\x1b[K", "\n" if stays else "") if sys.stdout.isatty() else ("", "\n")
+            sys.stdout.write(f"{begin}{_line(numbers)}{end}")
         sys.stdout.flush()
 
     def _truth(self) -> None:
@@ -287,7 +287,7 @@ def _line(numbers: dict[str, Any]) -> str:
             told.append(f"pushing to {numbers['pushing']}, {numbers['rate']:,.6g} a second")
         return "; ".join(told)
     told = [
-        f"\n{numbers['seconds']:.0f} s in all" if "ended" in numbers else f"{numbers['seconds']:.0f} s",
+        f"{numbers['seconds']:.0f} s{' in all' if 'ended' in numbers else ''}",
         f"{numbers['open_connections']:,} connections",
         f"{numbers['associated']:,} associated",
         f"{numbers['associations']:,} associations{_rate(numbers, 'associations')}",
