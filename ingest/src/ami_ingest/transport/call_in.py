@@ -76,7 +76,7 @@ class _Call(StreamLink):
 
     __slots__ = ("_house",)
 
-    def __init__(self, house: CallIn) -> None:
+    def __init__(self, house: Callers) -> None:
         super().__init__()
         self._house = house
 
@@ -98,7 +98,7 @@ class _Known:
     """Holds the beginning of a message that came while nobody read; None where there is none."""
 
 
-class CallIn:
+class Callers:
     """All sockets of role call-in, and every connection that came in there.
 
     `on_call` takes over the link of a meter of the inventory. The sink gets what meters say of their own accord.

@@ -17,7 +17,7 @@ from ami_ingest.config.target import Target
 from ami_ingest.errors import ConfigError, MeterUnknown
 from ami_ingest.meters.counters import CounterStore
 from ami_ingest.schedule.scheduler import Scheduler
-from ami_ingest.transport.call_in import CallIn
+from ami_ingest.transport.call_in import Callers
 from ami_ingest.transport.tls import client_context
 from ami_simulator.meter import SERIAL, VirtualMeter
 from ami_simulator.push import PushComposer, PushSettings
@@ -82,7 +82,7 @@ async def house(sink, log):
 
     async def house(*meters, tls=None, on_call=None, **options):
         handed = asyncio.Queue()
-        made = CallIn(
+        made = Callers(
             [Listen("tcp", "127.0.0.1", 0, tls=tls, role="call-in"), Listen("udp", "127.0.0.1", 0)],
             meters,
             sink,
@@ -274,7 +274,7 @@ async def test_over_tls(house, tmp_path):
 
 async def test_a_taken_port_and_udp_are_said(sink, log):
     def opened(*sockets):
-        return CallIn(sockets, [], sink, lambda *_: None, agent="edge-1", log=log.logger())
+        return Callers(sockets, [], sink, lambda *_: None, agent="edge-1", log=log.logger())
 
     with pytest.raises(ConfigError, match="meters call in over tcp"):
         await opened(Listen("udp", "127.0.0.1", 0, role="call-in")).start()
