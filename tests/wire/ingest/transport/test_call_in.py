@@ -249,6 +249,17 @@ async def test_what_is_said_while_nobody_reads_becomes_records(house, sink, monk
     assert dict(sink[2].headers)["ami-incomplete"] == b"1"
 
 
+async def test_a_stop_loses_nothing_of_who_is_not_known_yet(house, sink):
+    made, address, _ = await house(inventory(1), hello_s=30)
+    caller = Caller(1)
+    octets = caller.push()[:50]
+    await caller.call(address, octets)
+    await until(lambda: made.received == len(octets))
+    await made.stop()
+    assert b"".join(record.value for record in sink) == octets
+    await caller.hang_up()
+
+
 async def test_a_meter_removed_by_a_reload_is_let_go(house, log):
     def on_call(meter, link):
         raise MeterUnknown(f"There is no meter {meter}")
