@@ -33,7 +33,9 @@ def main() -> int:
     parser.add_argument("--input", type=Path, help="normalize: messages in the format of `ami decode --jsonl`")
     parser.add_argument("--out", type=Path, help="normalize: write {id, hex} of each MeterReadings to this file")
     parser.add_argument("--seconds", type=float, default=3.0, help="how long each measurement takes (default 3)")
-    parser.add_argument("--meters", type=int, default=200_000, help="registry: how many meters (default 200000)")
+    parser.add_argument(
+        "--meters", type=int, default=200_000, help="how many (default 200000; associate at most 10000)"
+    )
     parser.add_argument("--records", type=int, default=200_000, help="stream: raw records (default 200000)")
     parser.add_argument("--batch", type=int, default=5000, help="stream: records in a transaction (default 5000)")
     parser.add_argument("--steady", type=float, default=20.0, help="stream: seconds of steady load (default 20)")

@@ -24,7 +24,7 @@ from ami_ingest.push.listener import Listener
 from ami_ingest.schedule.scheduler import Scheduler
 from ami_ingest.spool.publisher import MakeProducer, Publisher, producer_for
 from ami_ingest.spool.spool import Spool
-from ami_ingest.transport.call_in import CallIn
+from ami_ingest.transport.call_in import Callers
 from ami_kafka.observe import endpoint
 
 _STOP_POLL_S = 0.2
@@ -102,7 +102,7 @@ async def serve(
         log=log,
         most_open=max(1, files - config.push.max_connections - _FILES_OF_OURS),
     )
-    call_in = CallIn(
+    call_in = Callers(
         config.listen, config.meters, spool, scheduler.adopt, agent=config.agent, log=log, push=config.push
     )
     publisher = Publisher(

@@ -15,7 +15,7 @@ from ami_dlms import apdu, axdr
 from ami_dlms.axdr import Data
 from ami_dlms.client import Authentication
 from ami_dlms.cosem_time import CosemDateTime
-from ami_dlms.framing import Framing, unframe
+from ami_dlms.framing import Framing, unframe, wrapper
 from ami_dlms.obis import parse_obis
 from ami_dlms.security import Keys
 from ami_dlms.server import ServerSettings
@@ -412,6 +412,29 @@ async def test_frames_that_came_right_when_repeated_are_told_of_their_line(serve
     warning = next(entry for entry in log if entry.get("code") == "CRC_ERROR")
     assert re.fullmatch(rf"CRC Error \(1 of \d+ frames on {at.location}\)", warning["event"])
     assert scheduler.stats.crc_errors == {at.location: 1}
+
+
+async def test_a_push_behind_an_answer_is_kept(serve, behave, started):
+    served = await serve()
+    push = wrapper.encode(bytes.fromhex("0f40000000000001"), 1, 1)
+
+    async def pushes(reader, writer):
+        there = await asyncio.open_connection(served.at.host, served.at.port)
+
+        async def back():
+            while data := await there[0].read(65536):
+                writer.write(data + push)
+                await writer.drain()
+
+        await asyncio.gather(pump(reader, there[1]), back())
+
+    store = Store()
+    scheduler = started([known(await behave(pushes))], store)
+    await until(lambda: ok(scheduler) == 1)
+
+    kinds = Counter(dict(record.headers)["ami-exchange"] for record in store.records)
+    assert kinds[b"poll"] == 1
+    assert kinds[b"push"] >= 4, "of the association, the name, the clock, the scaler and the register"
 
 
 async def test_a_rejected_association_is_not_tried_again_in_a_turn(serve, started, log):

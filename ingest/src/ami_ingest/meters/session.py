@@ -217,44 +217,44 @@ class MeterSession:
     async def _answered(self, link: Link, request: bytes, wanted: type[_E]) -> _E:
         """Do it; asyncio.TimeoutError at the deadline."""
         await link.send(request, self._timeout_s)
-        deadline = time.monotonic() + self._timeout_s
+        now = time.monotonic()
+        deadline = now + self._timeout_s
         received = 0
         while True:
-            data = await self._receive(link, deadline)
+            wait = deadline - now
+            if self._repeats:
+                wait = min(wait, self._timeout_s / _TRIES)
+            try:
+                data = await link.receive(max(0.001, wait))
+            except asyncio.TimeoutError:
+                if now + wait >= deadline:
+                    raise
+                data = b""  # the last frame is to be repeated
             received += len(data)
             if received > MAX_VALUE:
                 raise ExchangeFailed(
                     f"The answer exceeds {MAX_VALUE} octets",
                     "read a shorter range of the profile",
                 )
+            found: _E | None = None
             for event in self._client.receive(data) if data else self._client.timeout():
-                if isinstance(event, wanted):
-                    return event
-                if isinstance(event, Send):
+                if isinstance(event, Unsolicited):
+                    self.unsolicited.append(event)
+                elif isinstance(event, wanted):
+                    found = event
+                elif isinstance(event, Send):
                     await link.send(event.data, self._timeout_s)
                     if data:
                         deadline = time.monotonic() + self._timeout_s
-                elif isinstance(event, Unsolicited):
-                    self.unsolicited.append(event)
                 elif not data:
                     raise asyncio.TimeoutError
-                else:
+                elif found is None:
                     _raise(event)
-            if time.monotonic() >= deadline:
+            if found is not None:
+                return found
+            now = time.monotonic()
+            if now >= deadline:
                 raise asyncio.TimeoutError
-
-    async def _receive(self, link: Link, deadline: float) -> bytes:
-        """Return the next octets, none where HDLC should repeat a frame; asyncio.TimeoutError at the deadline."""
-        now = time.monotonic()
-        wait = deadline - now
-        if self._repeats:
-            wait = min(wait, self._timeout_s / _TRIES)
-        try:
-            return await link.receive(max(0.001, wait))
-        except asyncio.TimeoutError:
-            if now + wait < deadline:
-                return b""
-            raise
 
     def _count(self) -> LineCounts:
         """Add what came since the last time to the line; return the client's counts."""

@@ -35,6 +35,7 @@ from ami_ingest.transport.stream import StreamLink
 from ami_ingest.transport.tls import server_context
 
 _BACKLOG: Final = 1024
+_HANDSHAKE_S: Final = 15.0
 _SWEEP_S: Final = 1.0
 _UNREAD_S: Final = 5.0
 """What a meter says while nobody reads it is taken after this time: a session would have taken it long before."""
@@ -76,13 +77,17 @@ class _Call(StreamLink):
 
     __slots__ = ("_house",)
 
-    def __init__(self, house: CallIn) -> None:
+    def __init__(self, house: Callers) -> None:
         super().__init__()
         self._house = house
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         self._house.called(self)
+
+    def data_received(self, data: bytes) -> None:
+        self._house.received += len(data)
+        super().data_received(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
@@ -98,7 +103,7 @@ class _Known:
     """Holds the beginning of a message that came while nobody read; None where there is none."""
 
 
-class CallIn:
+class Callers:
     """All sockets of role call-in, and every connection that came in there.
 
     `on_call` takes over the link of a meter of the inventory. The sink gets what meters say of their own accord.
@@ -135,6 +140,8 @@ class CallIn:
         self._stopping = False
         self.calls = 0
         """Connections that came in."""
+        self.received = 0
+        """Octets received over all of them."""
         self.refused = 0
         """Connections closed at once because a limit was reached."""
         self.identified = 0
@@ -164,8 +171,14 @@ class CallIn:
                 await self.stop()
                 raise ConfigError(f"listen {listen.transport} {where}: meters call in over tcp; change `transport`")
             try:
+                context = _context(listen)
                 server = await loop.create_server(
-                    lambda: _Call(self), listen.host, listen.port, backlog=_BACKLOG, ssl=_context(listen)
+                    lambda: _Call(self),
+                    listen.host,
+                    listen.port,
+                    backlog=_BACKLOG,
+                    ssl=context,
+                    ssl_handshake_timeout=None if context is None else _HANDSHAKE_S,
                 )
             except OSError as error:
                 await self.stop()
@@ -230,6 +243,8 @@ class CallIn:
         peers = self._per_peer.pop(host, 1) - 1
         if peers:
             self._per_peer[host] = peers
+        if known is None and self._stopping and self._push.unknown == "accept":
+            known = _Known(self._origin(Caller(link, host)))  # nobody finds out any more who it was
         if known is not None:
             self._collect(link, known, float("inf"), final=True)
 
@@ -289,6 +304,9 @@ class CallIn:
                 break
             except IngestError:
                 caller.said += filter(None, [assembler.flush()])
+                raise
+            except asyncio.CancelledError:
+                caller.link.put_back(bytes(received))
                 raise
             received += data
             caller.said += assembler.receive(data)

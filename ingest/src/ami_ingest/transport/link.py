@@ -14,6 +14,7 @@ _WORDS: Final = {
     errno.ENETUNREACH: ("Network Unreachable", "check this machine's network"),
     errno.ETIMEDOUT: ("Connection Timed Out", "check the meter's network and the firewall on the way"),
     errno.ECONNRESET: ("Connection Reset", "the meter dropped the connection: it may be busy with another client"),
+    errno.EPIPE: ("Connection Reset", "the meter dropped the connection: it may be busy with another client"),
 }
 
 

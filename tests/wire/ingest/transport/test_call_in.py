@@ -17,7 +17,7 @@ from ami_ingest.config.target import Target
 from ami_ingest.errors import ConfigError, MeterUnknown
 from ami_ingest.meters.counters import CounterStore
 from ami_ingest.schedule.scheduler import Scheduler
-from ami_ingest.transport.call_in import CallIn
+from ami_ingest.transport.call_in import Callers
 from ami_ingest.transport.tls import client_context
 from ami_simulator.meter import SERIAL, VirtualMeter
 from ami_simulator.push import PushComposer, PushSettings
@@ -82,7 +82,7 @@ async def house(sink, log):
 
     async def house(*meters, tls=None, on_call=None, **options):
         handed = asyncio.Queue()
-        made = CallIn(
+        made = Callers(
             [Listen("tcp", "127.0.0.1", 0, tls=tls, role="call-in"), Listen("udp", "127.0.0.1", 0)],
             meters,
             sink,
@@ -249,6 +249,17 @@ async def test_what_is_said_while_nobody_reads_becomes_records(house, sink, monk
     assert dict(sink[2].headers)["ami-incomplete"] == b"1"
 
 
+async def test_a_stop_loses_nothing_of_who_is_not_known_yet(house, sink):
+    made, address, _ = await house(inventory(1), hello_s=30)
+    caller = Caller(1)
+    octets = caller.push()[:50]
+    await caller.call(address, octets)
+    await until(lambda: made.received == len(octets))
+    await made.stop()
+    assert b"".join(record.value for record in sink) == octets
+    await caller.hang_up()
+
+
 async def test_a_meter_removed_by_a_reload_is_let_go(house, log):
     def on_call(meter, link):
         raise MeterUnknown(f"There is no meter {meter}")
@@ -274,7 +285,7 @@ async def test_over_tls(house, tmp_path):
 
 async def test_a_taken_port_and_udp_are_said(sink, log):
     def opened(*sockets):
-        return CallIn(sockets, [], sink, lambda *_: None, agent="edge-1", log=log.logger())
+        return Callers(sockets, [], sink, lambda *_: None, agent="edge-1", log=log.logger())
 
     with pytest.raises(ConfigError, match="meters call in over tcp"):
         await opened(Listen("udp", "127.0.0.1", 0, role="call-in")).start()
