@@ -121,7 +121,9 @@ class StreamLink(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Note why the connection is gone."""
-        self._transport = None
+        transport, self._transport = self._transport, None
+        if transport is not None:
+            transport.close()  # Python 3.10 does not close the TLS part of a connection that broke
         self._inbox.end(_lost(exc))
         self.resume_writing()
         if self._closed is not None and not self._closed.done():
