@@ -169,9 +169,8 @@ def survive(folder, broker, *, before_s, away_s, rate):
 
 def spooled(folder):
     """Records on disk."""
-    from contextlib import closing
-
     import sqlite3
+    from contextlib import closing
 
     with closing(sqlite3.connect(folder / "state" / "spool.sqlite", timeout=30)) as connection:
         return connection.execute("SELECT coalesce(sum(records), 0) FROM segment").fetchone()[0]
