@@ -25,6 +25,7 @@ from ami_ingest.schedule.scheduler import Scheduler
 from ami_ingest.spool.publisher import MakeProducer, Publisher, producer_for
 from ami_ingest.spool.spool import Spool
 from ami_ingest.transport.call_in import Callers
+from ami_ingest.transport.tls import server_context
 from ami_kafka.observe import endpoint
 
 _STOP_POLL_S = 0.2
@@ -91,6 +92,7 @@ async def serve(
         log=log,
         push=config.push,
         senders=config.meters,
+        tls=server_context,
     )
     files = raise_limit()
     scheduler = Scheduler(

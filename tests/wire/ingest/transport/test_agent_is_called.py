@@ -1,10 +1,11 @@
-"""The whole agent with a call-in socket: a meter calls, pushes, is read, and both reach Kafka."""
+"""The whole agent and its sockets for meters: one calls in, pushes and is read; another pushes over TLS."""
 
 import asyncio
 import contextlib
 import socket
 
 import pytest
+from support.certificates import Authority
 
 from ami_dlms.framing import wrapper
 from ami_dlms.server import Server, ServerSettings
@@ -12,6 +13,7 @@ from ami_ingest import agent
 from ami_ingest.config.endpoint import Endpoint
 from ami_ingest.config.model import AgentConfig, Kafka, LinkProfile, Listen, Meter, Schedule
 from ami_ingest.config.target import Target
+from ami_ingest.transport.tls import client_context
 from ami_simulator.meter import SERIAL, VirtualMeter
 from ami_simulator.push import PushComposer, PushSettings
 
@@ -86,3 +88,25 @@ async def test_a_meter_that_calls_is_read(tmp_path, log):
     writer.close()
     assert producer.values[0] == push
     assert "a meter called in" in log.events()
+
+
+async def test_a_push_over_tls_reaches_kafka(tmp_path, log):
+    authority = Authority(tmp_path)
+    tls = authority.issue("agent", hosts=["127.0.0.1"], trust=authority.trust)
+    producer, stop = Producer(), asyncio.Event()
+    started = asyncio.get_running_loop().create_future()
+    config = AgentConfig("edge-1", Kafka("127.0.0.1:1"), tmp_path, listen=(Listen("tcp", "127.0.0.1", 0, tls=tls),))
+    running = asyncio.create_task(
+        agent.serve(config, stop, log=log.logger(), make_producer=lambda _: producer, started=started)
+    )
+    ((_, host, port),) = (await started).addresses
+    push = wrapper.encode(PushComposer(VirtualMeter(82), PushSettings("", 0)).next(), 1, 103)
+
+    meter = client_context(authority.issue("meter", trust=authority.trust))
+    _, writer = await asyncio.open_connection(host, port, ssl=meter)
+    writer.write(push)
+    while push not in producer.values:  # noqa: ASYNC110  another thread fills it
+        await asyncio.sleep(0.01)
+    writer.close()
+    stop.set()
+    await running
