@@ -17,7 +17,7 @@ from confluent_kafka import Producer
 
 from ami_kafka import clients
 
-Header = tuple[str, bytes]
+Header = tuple[str, str | bytes | None]
 
 
 class Receive(asyncio.Protocol):

@@ -7,6 +7,11 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 def read_all(bootstrap, topic):
     """Committed records of a topic up to its present end, in partition and offset order."""
+    return sorted(each(bootstrap, topic), key=lambda record: (record.partition(), record.offset()))
+
+
+def each(bootstrap, topic):
+    """Yield the committed records of a topic up to its present end, those of a partition in order."""
     consumer = Consumer(
         {
             "bootstrap.servers": bootstrap,
@@ -21,19 +26,17 @@ def read_all(bootstrap, topic):
         unread = set(consumer.list_topics(topic, 10).topics[topic].partitions)
         starts = {p: watermarks(consumer, TopicPartition(topic, p))[0] for p in unread}
         consumer.assign([TopicPartition(topic, p, low) for p, low in starts.items()])
-        records = []
         while unread:
             for record in consumer.consume(10_000, 1.0):
                 error = record.error()
                 if error is None:
-                    records.append(record)
+                    yield record
                 elif error.code() == KafkaError._PARTITION_EOF:
                     unread.discard(record.partition())
                 else:
                     raise AssertionError(error)
     finally:
         consumer.close()
-    return sorted(records, key=lambda record: (record.partition(), record.offset()))
 
 
 def watermarks(consumer, where, patience_s=30):

@@ -12,13 +12,15 @@ import re
 import selectors
 import signal
 import socket
+import sqlite3
 import struct
 import subprocess
 import time
+from contextlib import closing
 
 from ami_kafka.topics import apply
 from ami_schemas import topics
-from support.kafka_reader import read_all
+from support.kafka_reader import each
 from support.processes import AMI, until
 
 METERS = 50
@@ -169,9 +171,6 @@ def survive(folder, broker, *, before_s, away_s, rate):
 
 def spooled(folder):
     """Records on disk."""
-    from contextlib import closing
-
-    import sqlite3
 
     with closing(sqlite3.connect(folder / "state" / "spool.sqlite", timeout=30)) as connection:
         return connection.execute("SELECT coalesce(sum(records), 0) FROM segment").fetchone()[0]
@@ -180,15 +179,16 @@ def spooled(folder):
 def check(bootstrap, meters):
     """Each push of each meter is there, and none before the one it follows; return pushes and records."""
     highest = collections.Counter()
-    identities = {}
+    named = {}  # spool and sequence number to meter and push
     records = 0
-    for record in read_all(bootstrap, topics.RAW):
+    for record in each(bootstrap, topics.RAW):
         value = record.value()
         meter, number = int.from_bytes(value[2:4], "big") - 1, int.from_bytes(value[9:13], "big") & 0xFFFFFF
         assert number <= highest[meter] + 1, f"meter {meter}: push {number} stands behind {highest[meter]}"
         highest[meter] = max(highest[meter], number)
-        identity = dict(record.headers())["ce_id"]
-        assert identities.setdefault(identity, value) == value, "a ce_id names two records"
+        _, spool, sequence = dict(record.headers())["ce_id"].decode().split("/")
+        what = meter << 24 | number
+        assert named.setdefault(spool, {}).setdefault(int(sequence), what) == what, "a ce_id names two records"
         records += 1
     assert [highest[meter] for meter in range(METERS)] == meters.pushed
     return sum(meters.pushed), records

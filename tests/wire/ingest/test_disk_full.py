@@ -24,7 +24,8 @@ def small_disk(tmp_path):
     """A file system of 32 MiB."""
     place = tmp_path / "disk"
     place.mkdir()
-    if os.geteuid() or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=32m", "tmpfs", place], check=False).returncode:
+    mount = ["mount", "-t", "tmpfs", "-o", "size=32m", "tmpfs", place]
+    if os.geteuid() or subprocess.run(mount, check=False).returncode:
         pytest.skip("a file system can be mounted by root alone")
     yield place
     subprocess.run(["umount", place], check=True)

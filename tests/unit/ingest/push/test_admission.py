@@ -87,5 +87,7 @@ def test_gaps_of_counters_are_counted_by_title():
     gaps.note([message(ciphered(TITLE, 5)), message(ciphered(OTHER, 1)), message(PLAIN), message(b"")])
     gaps.note([message(ciphered(TITLE, 6)), message(ciphered(TITLE, 9)), message(ciphered(OTHER, 2))])
     assert gaps.missing == 2
-    gaps.note([message(ciphered(TITLE, 1)), message(ciphered(TITLE, 2, b"\x82\x00\x10")), message(ciphered(TITLE)[:12])])
+    gaps.note(
+        [message(ciphered(TITLE, 1)), message(ciphered(TITLE, 2, b"\x82\x00\x10")), message(ciphered(TITLE)[:12])]
+    )
     assert gaps.missing == 2

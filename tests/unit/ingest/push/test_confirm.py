@@ -29,7 +29,9 @@ def test_a_confirmed_notification_is_confirmed_by_its_invoke_id():
     assert wrapper.HEADER.unpack_from(answer) == (1, 16, 1, len(answer) - 8)
 
 
-@pytest.mark.parametrize("apdu", [notification(UNCONFIRMED), b"\xdb\x08" + b"T" * 8 + b"\x06\x30" + bytes(5), b"\x0f\x40"])
+@pytest.mark.parametrize(
+    "apdu", [notification(UNCONFIRMED), b"\xdb\x08" + b"T" * 8 + b"\x06\x30" + bytes(5), b"\x0f\x40"]
+)
 def test_what_does_not_ask_is_not_confirmed(apdu):
     assert confirmation(received(apdu)) is None
 

@@ -1,4 +1,4 @@
-"""A damaged spool is moved aside with its name and date, what is readable of it is published, and the rest read again."""
+"""A damaged spool is moved aside with a name and a date; what is readable of it is published."""
 
 import asyncio
 import os
