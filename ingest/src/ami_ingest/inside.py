@@ -14,7 +14,7 @@ from typing import Any
 from ami_ingest.config.model import AgentConfig, Meter
 from ami_ingest.control.errors import ControlError
 from ami_ingest.observe.observer import Observer
-from ami_ingest.observe.snapshot import InForce, Pushes, Snapshot, Spooled
+from ami_ingest.observe.snapshot import Configured, Pushes, Snapshot, Spooled
 from ami_ingest.push.listener import Listener
 from ami_ingest.schedule.scheduler import Scheduler
 from ami_ingest.spool.publisher import Publisher
@@ -108,8 +108,8 @@ class AgentInside:
         return {"asked": True, "in_force": self._in_force.fingerprint}
 
 
-def _in_force(config: AgentConfig) -> InForce:
-    return InForce(fingerprint(config), time.time(), Counter(meter.group for meter in config.meters))
+def _in_force(config: AgentConfig) -> Configured:
+    return Configured(fingerprint(config), time.time(), Counter(meter.group for meter in config.meters))
 
 
 def fingerprint(config: AgentConfig) -> str:

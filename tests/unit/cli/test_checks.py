@@ -192,7 +192,7 @@ IPTABLES = "-P INPUT {policy}\n-P FORWARD DROP\n-A INPUT -i lo -j ACCEPT\n{rule}
 NFT = """table inet filter {{
 	chain input {{
 		type filter hook input priority filter; policy {policy};
-		iif "lo" accept
+		iifname "lo" accept
 		{rule}
 	}}
 }}

@@ -154,10 +154,10 @@ def asked_of(request: Request) -> tuple[list[Target], ProfileRange | None]:
 def _range(profile: object) -> ProfileRange:
     if isinstance(profile, dict):
         try:
-            start, end = (datetime.fromisoformat(profile[name]) for name in ("from", "to"))
+            start, end = (datetime.fromisoformat(profile[name].replace("Z", "+00:00")) for name in ("from", "to"))
             if start.tzinfo is not None and end.tzinfo is not None and start <= end:
                 return ProfileRange(parse_obis(profile["obis"]), start, end)
-        except (KeyError, TypeError, ValueError, DlmsError):
+        except (AttributeError, KeyError, TypeError, ValueError, DlmsError):
             pass
     raise ProtocolError("INVALID", "'profile' must be an object with obis, from and to (with offset, in order)")
 

@@ -50,7 +50,7 @@ class Spooled(NamedTuple):
     """Kafka does not answer."""
 
 
-class InForce(NamedTuple):
+class Configured(NamedTuple):
     """The configuration in force."""
 
     fingerprint: str = ""
@@ -66,4 +66,4 @@ class Snapshot(NamedTuple):
     polls: PollStats
     pushes: Pushes = Pushes()
     spooled: Spooled = Spooled()
-    in_force: InForce = InForce()
+    in_force: Configured = Configured()

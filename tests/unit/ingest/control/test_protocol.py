@@ -85,6 +85,7 @@ def test_nonsense_is_named(line, code):
         {"targets": [7]},
         {"targets": ["1.0.1.8.0.255"] * 1001},
         {"profile": 7},
+        {"profile": {"obis": "1.0.99.1.0.255", "from": 1, "to": 2}},
         {"profile": {"obis": "1.0.99.1.0.255", "from": "2026-01-01T00:00:00", "to": "2026-01-02T00:00:00"}},
         {"profile": {"obis": "x", "from": "2026-01-01T00:00:00+00:00", "to": "2026-01-02T00:00:00+00:00"}},
         {"profile": {"obis": "1.0.99.1.0.255", "from": "2026-01-02T00:00:00+00:00", "to": "2026-01-01T00:00:00+00:00"}},
@@ -93,6 +94,12 @@ def test_nonsense_is_named(line, code):
 def test_a_request_to_read_nothing_is_named(members):
     with pytest.raises(ProtocolError):
         protocol.asked_of(protocol.Request(1, "read", members))
+
+
+def test_an_instant_may_end_in_z():
+    profile = {"obis": "1.0.99.1.0.255", "from": "2026-01-01T00:00:00Z", "to": "2026-01-02T00:00:00Z"}
+    _, found = protocol.asked_of(protocol.Request(1, "read", {"profile": profile}))
+    assert found.start == datetime(2026, 1, 1, tzinfo=timezone.utc)
 
 
 @pytest.mark.parametrize("seconds", [0, -1, "7", True, None, 1e9])

@@ -9,7 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from ami_ingest.observe import names
 from ami_ingest.observe.observer import Observer
 from ami_ingest.observe.ratio import InTime
-from ami_ingest.observe.snapshot import InForce, Pushes, Snapshot, Spooled
+from ami_ingest.observe.snapshot import Configured, Pushes, Snapshot, Spooled
 from ami_ingest.schedule.stats import PollStats
 
 pytestmark = pytest.mark.unit
@@ -29,7 +29,7 @@ def busy():
         polls,
         Pushes(1, 2, 3, 4, 5, 6, 7),
         Spooled(6, 7, 8, full=True, oldest_s=9.5, dropped=1, damaged=2, published=10, refusals=3, away=True),
-        InForce("abc", 11.0, Counter({"homes": 12})),
+        Configured("abc", 11.0, Counter({"homes": 12})),
     )
 
 
