@@ -8,6 +8,7 @@ BIN := $(VENV)/bin
 ROOMS := dlms schemas kafka ingest normalize cli simulator
 T ?= tests
 FUZZ_SECONDS ?= 60
+METERS ?= 5000
 PYTEST := $(BIN)/python -m pytest
 LOCKS := requirements/run.txt requirements/dev.txt requirements/java.txt requirements/fuzz.txt
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
@@ -21,6 +22,10 @@ setup: $(VENV)/run.stamp ## Install the command into .venv (then: .venv/bin/ami 
 .PHONY: demo
 demo: $(VENV)/run.stamp .venv-gurux/run.stamp ## Meters, a real Kafka, agent, normalizer: a live table of readings
 	@$(BIN)/ami demo
+
+.PHONY: demo-fleet
+demo-fleet: $(VENV)/run.stamp ## A fleet of METERS=5000 read and pushing through it all, held against what it said, value by value
+	@$(BIN)/ami demo --fleet $(METERS)
 
 ##@ Work on it
 

@@ -32,6 +32,8 @@ class Child(NamedTuple):
     process: subprocess.Popen[bytes]
     out: Path
     log: Path
+    ends: bool
+    """Whether it ends by itself when its work is done."""
 
     def last_words(self) -> str:
         """Return the last line it logged, or nothing."""
@@ -53,8 +55,10 @@ class Children:
         self._guard: subprocess.Popen[bytes] | None = None
         logs.mkdir(parents=True, exist_ok=True)
 
-    def start(self, name: str, command: Sequence[str], environment: Mapping[str, str] | None = None) -> Child:
-        """Start a process; stdout goes to `NAME.out`, stderr to `NAME.log`."""
+    def start(
+        self, name: str, command: Sequence[str], environment: Mapping[str, str] | None = None, *, ends: bool = False
+    ) -> Child:
+        """Start a process; stdout goes to `NAME.out`, stderr to `NAME.log`. `ends`: it may end, with code 0."""
         out, log = self._logs / f"{name}.out", self._logs / f"{name}.log"
         with out.open("wb") as stdout, log.open("wb") as stderr:
             # a session of its own: Ctrl-C at the terminal reaches the demo alone, which then ends them in order
@@ -66,16 +70,16 @@ class Children:
                 env={**os.environ, **(environment or {})},
                 start_new_session=True,
             )
-        child = Child(name, process, out, log)
+        child = Child(name, process, out, log, ends)
         self._running.append(child)
         self._tell_guard(f"{process.pid}\n")
         return child
 
     def check(self) -> None:
-        """Raise where a process has ended: none of them should."""
+        """Raise where a process has ended that should not."""
         for child in self._running:
             code = child.process.poll()
-            if code is not None:
+            if code is not None and not (child.ends and code == 0):
                 words = child.last_words()
                 raise CommandError(
                     f"The process `{child.name}` ended with code {code}" + (f": {words}" if words else ""),

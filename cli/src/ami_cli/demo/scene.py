@@ -66,21 +66,21 @@ def _title(serial: int) -> str:
     return (b"AMV" + serial.to_bytes(5, "big")).hex()
 
 
-def _ids(serial: int) -> tuple[str, ...]:
+def ids(serial: int) -> tuple[str, ...]:
     """Return what a virtual meter may be known by: system title, logical device name, serial number."""
     return (f"st-{_title(serial)}", f"ldn-AMV{serial:013d}", f"sn-{serial:08d}")
 
 
 POLLED: Final = (
-    PolledMeter("meter-1", "polled, wrapper, no security", 1, _ids(1), "none"),
-    PolledMeter("meter-2", "polled, HDLC, password (LLS)", 2, _ids(2), "none", "hdlc", "lls"),
+    PolledMeter("meter-1", "polled, wrapper, no security", 1, ids(1), "none"),
+    PolledMeter("meter-2", "polled, HDLC, password (LLS)", 2, ids(2), "none", "hdlc", "lls"),
     PolledMeter(
-        "meter-3", "polled, wrapper, HLS-GMAC, ciphered", 3, _ids(3), "authenticated+encrypted", "wrapper", "hls-gmac"
+        "meter-3", "polled, wrapper, HLS-GMAC, ciphered", 3, ids(3), "authenticated+encrypted", "wrapper", "hls-gmac"
     ),
 )
 PUSHING: Final = (
-    PushingMeter("meter-4", "pushes over UDP, plain", 4, _ids(4), "none"),
-    PushingMeter("meter-5", "pushes over TCP, ciphered", 5, _ids(5), "authenticated+encrypted"),
+    PushingMeter("meter-4", "pushes over UDP, plain", 4, ids(4), "none"),
+    PushingMeter("meter-5", "pushes over TCP, ciphered", 5, ids(5), "authenticated+encrypted"),
     PushingMeter("gurux-6", "pushes over TCP, plain (Gurux)", 6, ("sn-GRX00000006",), "none", gurux=True),
 )
 METERS: Final[tuple[DemoMeter, ...]] = POLLED + PUSHING

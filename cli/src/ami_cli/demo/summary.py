@@ -40,8 +40,8 @@ def print_summary(
     counts.add_row(
         "readings out", f"{tally.messages}", f"{tally.messages / seconds:.1f} /s", f"{tally.values} values in them"
     )
-    counts.add_row("dead letters", f"{sum(tally.dead.values())}", "", _reasons(tally.dead))
-    counts.add_row("parked", f"{sum(tally.parked.values())}", "", _reasons(tally.parked))
+    counts.add_row("dead letters", f"{sum(tally.dead.values())}", "", reasons(tally.dead))
+    counts.add_row("parked", f"{sum(tally.parked.values())}", "", reasons(tally.parked))
     open_ones = len(tally.unaccounted())
     ending = "every raw record ended as one of these" if not open_ones else f"{open_ones} were still being worked on"
     counts.add_row("accounted for", f"{tally.raw - open_ones}", "", ending)
@@ -52,7 +52,8 @@ def print_summary(
     _print_next(console, folder, bootstrap, own_kafka=own_kafka)
 
 
-def _reasons(counts: Counter[str]) -> str:
+def reasons(counts: Counter[str]) -> str:
+    """Return the most frequent reasons and what they mean."""
     told = []
     for code, count in counts.most_common(3):
         meaning = next((reason.meaning for reason in Reason if reason.value == code), "")

@@ -22,6 +22,12 @@ def demo(
         ),
     ] = None,
     duration: Annotated[float, typer.Option(min=1.0, metavar="SECONDS", help="How long to show readings.")] = 12.0,
+    fleet: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=20_000, metavar="METERS", help="Show a fleet instead, its readings held against the truth."
+        ),
+    ] = None,
     state: Annotated[
         Path | None, typer.Option("--state", metavar="FOLDER", help="Default: demo in the state directory.")
     ] = None,
@@ -29,7 +35,8 @@ def demo(
     """See the whole of it: meters, agent, Kafka, normalizer, readings. Exits 0 only if every meter's readings arrive.
 
     Three virtual meters are read (no security, password, HLS-GMAC), three push (plain, ciphered, an independent Gurux).
-    Ctrl-C ends it; nothing is left running.
+    With --fleet each of so many meters is read and pushes; it exits 0 only if the readings are what the meters said,
+    value by value. Ctrl-C ends it; nothing is left running.
     """
     from ami_cli.demo.run import DemoSettings
     from ami_cli.demo.run import demo as run
@@ -37,4 +44,9 @@ def demo(
 
     signal.signal(signal.SIGHUP, signal.getsignal(signal.SIGTERM))
     folder = (state or state_dir() / "demo").absolute()
+    if fleet is not None:
+        from ami_cli.demo.fleet_run import FleetSettings, demo_fleet
+
+        demo_fleet(FleetSettings(folder, bootstrap, fleet), console())
+        return
     run(DemoSettings(folder, bootstrap, duration), console())

@@ -3,7 +3,7 @@
 | file | what |
 | --- | --- |
 | `fleet.jsonl` | every meter, a line each, without secrets |
-| `meters.yaml` | the served meters as `meters:` of the agent's configuration |
+| `meters.yaml` | the served meters as an inventory of the agent |
 | `secrets/ID.json` | what a client needs to associate with one of them, mode 600 |
 | `keys.json` | the keys of all meters that cipher, as `ami normalize --keys` reads them, mode 600 |
 """
@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,8 +21,6 @@ from ami_dlms.server import Authentication
 from ami_simulator.fleet.members import FleetMeter, Members
 
 _SCHEMES: Final = {Framing.WRAPPER: "tcp", Framing.HDLC: "hdlc+tcp"}
-READ: Final = ("3:1.0.1.8.0.255", "3:1.0.2.8.0.255", "3:1.0.1.7.0.255")
-"""What the agent is to read, by default."""
 
 
 def meters(members: Members, port: int | None = None) -> Iterator[FleetMeter]:
@@ -50,24 +48,24 @@ def described(meter: FleetMeter) -> dict[str, Any]:
     }
 
 
-def for_agent(meter: FleetMeter, secrets: str | None, read: Iterable[str] = READ) -> dict[str, Any]:
-    """Return a served meter as the agent's configuration has it; `secrets` is the path of its secrets file."""
+def for_agent(meter: FleetMeter) -> dict[str, Any]:
+    """Return a served meter as the agent's inventory has it; its secrets are `secrets/{id}.json` beside it."""
     if meter.address is None:
         raise ValueError("The fleet does not serve this meter.")
+    level, hls, mechanism = meter.authentication.value.partition("hls-")
     entry: dict[str, Any] = {
         "id": meter.id,
         "address": "{}://{}:{}".format(_SCHEMES[meter.framing], *meter.address),
         "client_address": meter.client_address,
         "logical_device_id": meter.logical_device,
-        "authentication": meter.authentication.value,
+        "authentication_level": "hls" if hls else level,
         "security_suite": meter.suite,
         "system_title": meter.system_title.hex(),
-        "read": list(read),
     }
+    if mechanism:
+        entry["mechanism"] = mechanism
     if meter.physical_device is not None:
         entry["physical_device_id"] = meter.physical_device
-    if secrets is not None:
-        entry["secrets"] = secrets
     return entry
 
 
@@ -98,7 +96,6 @@ def write(folder: Path, members: Members, port: int | None = None) -> None:
         (folder / "fleet.jsonl").open("w", encoding="utf-8") as listed,
         (folder / "meters.yaml").open("w", encoding="utf-8") as served,
     ):
-        served.write("meters:\n")
         for meter in meters(members, port):
             listed.write(json.dumps(described(meter)) + "\n")
             if meter.ciphers:
@@ -106,11 +103,10 @@ def write(folder: Path, members: Members, port: int | None = None) -> None:
             if meter.address is None:
                 continue
             secrets = secrets_of(meter, title)
-            name = None if secrets is None else f"secrets/{meter.id}.json"
-            if name is not None:
-                _private(folder / name, secrets)
+            if secrets is not None:
+                _private(folder / "secrets" / f"{meter.id}.json", secrets)
             # JSON is YAML: one meter a line.
-            served.write(f"- {json.dumps(for_agent(meter, name))}\n")
+            served.write(f"- {json.dumps(for_agent(meter))}\n")
     _private(folder / "keys.json", ring)
 
 
