@@ -8,6 +8,7 @@ import pytest
 from ami_dlms.errors import UsageError
 from ami_dlms.framing import Framing
 from ami_dlms.server import Authentication
+from ami_ingest.config.file import load as load_agent
 from ami_simulator.fleet import FleetMeter, Members, load, read
 from ami_simulator.fleet.command import described, parser
 from ami_simulator.fleet.inventory import write
@@ -113,19 +114,25 @@ def test_the_inventory_is_what_the_other_side_reads(tmp_path):
     write(tmp_path, members)
     write(tmp_path, members)  # and over it
 
-    served = load(tmp_path / "meters.yaml")["meters"]
+    config = tmp_path / "agent.yaml"
+    config.write_text(
+        "agent: a\nkafka: {bootstrap: none}\nstate_dir: s\n"
+        'inventory: {file: meters.yaml}\ndefaults: {secrets: "secrets/{id}.json"}\n'
+    )
+    served = load_agent(config, environ={}).meters
     keys = json.loads((tmp_path / "keys.json").read_text())
-    assert [entry["id"] for entry in served] == [members.meter(index).id for index in range(40)]
+    assert [entry.id for entry in served] == [members.meter(index).id for index in range(40)]
     assert len(keys) == 20
     for index, entry in enumerate(served):
         meter = members.meter(index)
-        assert entry["address"] == f"tcp://{meter.address[0]}:4059"
-        assert ("secrets" in entry) is (meter.authentication is not Authentication.NONE)
-        if "secrets" in entry:
-            secrets = json.loads((tmp_path / entry["secrets"]).read_text())
-            expected = meter.authentication is Authentication.LLS
-            assert secrets.get("password") == (meter.password.decode() if expected else None)
+        assert str(entry.address) == f"tcp://{meter.address[0]}:4059"
+        assert entry.authentication is meter.authentication
+        assert entry.system_title == meter.system_title
+        assert (tmp_path / "secrets" / f"{entry.id}.json").exists() is (meter.authentication is not Authentication.NONE)
+        if meter.authentication is Authentication.LLS:
+            assert entry.credentials.password == meter.password
         if meter.authentication is Authentication.HLS_GMAC:
+            assert (entry.credentials.guek, entry.credentials.gak) == (meter.keys.encryption, meter.keys.authentication)
             assert keys[meter.system_title.hex()] == {
                 "guek": meter.keys.encryption.hex(),
                 "gak": meter.keys.authentication.hex(),
