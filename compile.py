@@ -24,7 +24,10 @@ from ami_normalize.compiled import NOTE, SUFFIX, digest, find_source
 ROOT = Path(__file__).resolve().parent
 HOT = {
     "dlms": ("ami_dlms", ("shapes/*.py",)),
-    "normalize": ("ami_normalize", ("fast/*.py", "ledger/window.py", "recent.py")),
+    "normalize": (
+        "ami_normalize",
+        ("fast/*.py", "ledger/window.py", "ledger/windows.py", "numbers.py", "plausibility.py", "recent.py"),
+    ),
 }
 """Package and modules by room. Each room is compiled by itself, as it is installed by itself."""
 NEVER = {"__init__.py", "weak.py"}
