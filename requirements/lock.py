@@ -1,6 +1,6 @@
 """Lock what the rooms and the checks need, with hashes: `make lock`.
 
-The rooms' pyproject files are the only source of their run-time needs; `run.in` and `dev.in` add tools.
+The rooms' pyproject files are the only source of their run-time needs; `run.in`, `dev.in` and `compile.in` add tools.
 """
 
 import subprocess
@@ -47,6 +47,7 @@ def lines(name: str) -> list[str]:
 if __name__ == "__main__":
     run = [item for item in needs() if not item.startswith(JAVA)]
     compile_to("run.txt", run + lines("run.in"))
-    compile_to("dev.txt", run + lines("run.in") + lines("dev.in"), "run.txt")
+    compile_to("dev.txt", run + lines("run.in") + lines("dev.in") + lines("compile.in"), "run.txt")
+    compile_to("compile.txt", lines("compile.in"), "dev.txt")
     compile_to("fuzz.txt", lines("fuzz.in"))
     compile_to("java.txt", [item for item in needs() if item.startswith(JAVA)])

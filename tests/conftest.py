@@ -7,12 +7,26 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from ami_normalize import compiled
+
 # A slow machine is no finding. The gate runs the same examples each time; everywhere else hypothesis explores.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("gate", settings.get_profile("patient"), derandomize=True)
 settings.load_profile("gate" if os.environ.get("AMI_REQUIRE") == "1" else "patient")
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+def pytest_sessionstart():
+    """Test no compiled hot path that is not what its sources say."""
+    stale = ", ".join(compiled.stale())
+    if stale:
+        raise pytest.UsageError(f"the hot path was compiled before {stale} changed; {compiled.REMEDY}")
+
+
+def pytest_report_header():
+    """Say which form of the hot path is tested."""
+    return f"hot path: {compiled.form().value}"
 
 
 def missing(sentence):

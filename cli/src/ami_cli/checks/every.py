@@ -24,6 +24,7 @@ def checks(bootstrap: str | None = None, config: Path | None = None, control: Pa
     yield installation.python()
     yield installation.system()
     yield from installation.rooms()
+    yield installation.hot_path()
     yield installation.kafka_client()
     yield installation.java()
     yield tls.openssl()

@@ -60,6 +60,21 @@ def rooms() -> Iterator[Finding]:
             yield Finding(Level.FAIL, package, f"{version}, but ami-cli is {own}", "install all of them in one version")
 
 
+def hot_path() -> Finding:
+    """Look at the form in which the normalizer's hot path runs."""
+    try:
+        from ami_normalize import compiled
+    except ModuleNotFoundError:
+        return Finding(Level.OK, "hot path", "not here: ami-normalize is not installed")
+    found, changed = compiled.form(), list(compiled.stale())
+    if changed:
+        sentence = f"{found.value}, but not what the sources say: {', '.join(changed)} changed since"
+        return Finding(Level.FAIL, "hot path", sentence, compiled.REMEDY)
+    if found is compiled.Form.COMPILED:
+        return Finding(Level.OK, "hot path", found.value)
+    return Finding(Level.WARN, "hot path", found.value, "install a C compiler and run `make compiled` for more speed")
+
+
 def kafka_client() -> Finding:
     """Look at the Kafka client library."""
     try:

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from ami_cli.errors import CommandError, ExitCode
 from ami_cli.options import Bootstrap, Kek, KeyOverlap, bootstrap_servers
 
 
@@ -95,6 +96,7 @@ def normalize(
     from ami_kafka.check import check
     from ami_kafka.loop import BatchPolicy
     from ami_kafka.observe.endpoint import Address
+    from ami_normalize import compiled
     from ami_normalize.mapping.watched import DEFAULT_MAPPING
     from ami_normalize.routes.watched import DEFAULT_ROUTES
     from ami_normalize.stream.breaker import BreakerPolicy
@@ -104,6 +106,9 @@ def normalize(
     from ami_normalize.workers.supervised import end_with_supervisor
     from ami_schemas import topics
 
+    changed = ", ".join(compiled.stale())
+    if changed:
+        raise CommandError(f"the hot path was compiled before {changed} changed", compiled.REMEDY, ExitCode.INCOMPLETE)
     log = stderr_logger("normalize")
     if supervised is not None:
         log = log.bind(worker=supervised)
@@ -143,5 +148,5 @@ def normalize(
         return
     if supervised is not None:
         end_with_supervisor(stop)
-    log.info("normalizing", kafka=settings.bootstrap, group=settings.group)
+    log.info("normalizing", kafka=settings.bootstrap, group=settings.group, hot_path=compiled.form().value)
     run(settings, stop, LoopLog(log), log)

@@ -13,6 +13,8 @@ of the pipeline is compiled on top of that, up to the serialized `MeterReadings`
 - Whatever fits no plan goes by the generic pipeline: other framings and protections, several APDUs, telegrams, events,
   values that no `sfixed64` holds.
 
+Compiled ahead of time where there is a C compiler (`compile.py`); the sources give the same.
+
 `opened` record to plain APDU · `signs` what strings steer · `plans` and `plan` how to read a shape · `slots` where its
 values stand · `clocks`, `texts`, `received` values that take more than a copy · `message` and `layout` from values to
 octets · `who` the meter · `provenance` where it came from · `wire` protobuf in pieces

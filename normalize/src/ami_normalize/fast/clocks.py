@@ -33,10 +33,12 @@ _PLACED: Final = frozenset({Origin.CONFIGURED_ZONE, Origin.DEFAULT_ZONE})
 """Origins of times that state no deviation."""
 _SIGNS: Final = frozenset({"+", "-"})
 _MOST_KEPT: Final = 16_384
-_UNKNOWN: Final[Moment] = (0, -1)
+_NOT_KEPT: Final = -1
+_UNKNOWN: Final[Moment] = (0, _NOT_KEPT)
 """What stands for nothing kept."""
-_UNEVEN: Final[Moment] = (0, -2)
-"""What stands for an hour in which the offset changes."""
+_CHANGES: Final = -2
+_UNEVEN: Final[Moment] = (0, _CHANGES)
+"""What stands for an hour in which the offset changes. Told by its kind: compiled, a tuple has no identity."""
 _MOST_SERIES: Final = 512
 _TWO_DIGITS: Final = [f"{number:02}" for number in range(60)]
 
@@ -73,7 +75,7 @@ class Clock:
     def read(self, octets: bytes) -> Moment | None:
         """Read a date-time of twelve octets; None of what names no moment."""
         known = self._kept.get(octets, _UNKNOWN)
-        if known is not _UNKNOWN:
+        if known is None or known[1] != _NOT_KEPT:
             return known
         if len(self._kept) >= _MOST_KEPT:
             self._kept.clear()
@@ -82,12 +84,12 @@ class Clock:
 
     def _read(self, octets: bytes) -> Moment | None:
         hour = self._hours.get(octets[:_MINUTE_AT] + octets[_HUNDREDTHS_AT:], _UNKNOWN)
-        if hour is _UNKNOWN:
+        if hour is not None and hour[1] == _NOT_KEPT:
             hour = self._hour(octets)
         if hour is None:
             return None
         minute, second = octets[_MINUTE_AT], octets[_SECOND_AT]
-        if minute < 60 and second < 60 and hour is not _UNEVEN:
+        if minute < 60 and second < 60 and hour[1] != _CHANGES:
             return hour[0] + (minute * 60 + second) * _SECOND, hour[1]
         return self._placed(octets)
 
@@ -145,7 +147,7 @@ class Clock:
         if hour is None:
             first, last = self._placed(begin), self._placed(_at(octets, 59, 59))
             even = first and last == (first[0] + 3599 * _SECOND, first[1])
-            hour = first if even or first is last is None else _UNEVEN
+            hour = first if even or (first is None and last is None) else _UNEVEN
         if len(self._hours) >= _MOST_KEPT:
             self._hours.clear()
         self._hours[octets[:_MINUTE_AT] + octets[_HUNDREDTHS_AT:]] = hour

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from ami.raw.v1 import exchange_pb2
 from ami_dlms.apdu import SelectiveAccess
@@ -17,7 +17,7 @@ _MOST_KEPT: Final = 4096
 class Asked(NamedTuple):
     """A context, by what it says of its answer."""
 
-    key: object
+    key: Any
     """Equal for contexts by which answers are interpreted alike: the bounds of a range do not count."""
     logical_device_name: bytes
 

@@ -30,7 +30,8 @@ _TELEGRAM: Final = 0x2F
 _CLOSED: Final = _CIPHERED | {_TELEGRAM}
 """First octets of what is no plain APDU."""
 _MOST_SEALS: Final = 32_768
-_TAG: Final = slice(-12, TAG_OCTETS - 12)
+_TAG: Final = -12
+_TAG_SEEN: Final = TAG_OCTETS - 12
 _SEALED: Final = Protection.AUTHENTICATED_ENCRYPTED
 
 _new: Final = tuple.__new__
@@ -85,7 +86,9 @@ class Opener:
                 if found is not None:
                     plain, counter = found
                     if plain and plain[0] not in _CLOSED:
-                        proof = _new(Proof, (title, version, int.from_bytes(counter, "big"), octets[_TAG], key))
+                        proof = _new(
+                            Proof, (title, version, int.from_bytes(counter, "big"), octets[_TAG:_TAG_SEEN], key)
+                        )
                         return _new(Opened, (plain, title, _SEALED, version, octets, proof))
         elif octets[0] in GENERAL or octets[0] == _TELEGRAM:
             raise Unusual

@@ -168,6 +168,8 @@ class Shared(NamedTuple):
 class Plan:
     """How messages are interpreted; see the module. `layouts` come with the messages."""
 
+    __deletable__ = ["_content", "_dialect", "_named", "_quiet", "_scaled", "_shared", "_watched"]  # noqa: RUF012  as mypyc wants it
+
     def __init__(
         self, statement: Statement, found: Objects, content: Places, body: Data | None, *, shared: Shared
     ) -> None:

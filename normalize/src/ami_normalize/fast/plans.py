@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import Final, NamedTuple, Union
-from weakref import WeakSet
+from weakref import WeakValueDictionary
 
 from ami_dlms.apdu import DataNotification, GetResponseNormal, GetResponseWithList
 from ami_dlms.shapes import Template
@@ -18,6 +18,7 @@ from ami_normalize.fast.signs import CLOCK, DATE_TIME, DATED, STRINGS, UNSAFE, S
 from ami_normalize.fast.slots import places
 from ami_normalize.fast.texts import TextKind, Texts
 from ami_normalize.fast.unusual import Unusual
+from ami_normalize.fast.weak import Weak
 from ami_normalize.fast.who import Who, Whose
 from ami_normalize.meter import NO_METERS
 from ami_normalize.model import Statement
@@ -77,8 +78,10 @@ class Plans:
         self._clocks = {usual: self.usual}
         self.signs = Signs(context.dialects, self.usual)
         self._texts: dict[tuple[TextKind, int], Texts] = {}
-        self._made: WeakSet[TemplatePlans] = WeakSet()
+        self._lasts: WeakValueDictionary[int, Weak[bytes, Met]] = WeakValueDictionary()
+        """The last pushes of all templates, as long as these are there; by `id`."""
         self._met = 0
+        self._most_met = _MOST_MET
         self._numbers: dict[object, int] = {}
 
     def renewed(self, context: Context) -> Plans:
@@ -96,16 +99,16 @@ class Plans:
         plans = template.plan
         if plans is None or plans.owner is not self:
             plans = template.plan = TemplatePlans(self, template, values)
-            self._made.add(plans)
+            self._lasts[id(plans.met)] = plans.met
         found: TemplatePlans = plans
         return found
 
     def count_met(self) -> None:
         """Make room for one more last push: where there is none left, all are forgotten."""
         self._met += 1
-        if self._met > _MOST_MET:
-            for plans in self._made:
-                plans.met.clear()
+        if self._met > self._most_met:
+            for last in list(self._lasts.values()):
+                last.clear()
             self._met = 1
 
     def clock(self, found: Objects, context: Context) -> Clock:
@@ -157,7 +160,7 @@ class TemplatePlans:
         """Slots of what may be a date-time."""
         self._plain = picker(plain) if plain else None
         self._read = owner.usual.read
-        self.met: dict[bytes, Met] = {}
+        self.met: Weak[bytes, Met] = Weak()
         """The last pushes of meters, by system title."""
         self._sign = owner.signs.of
         self._column_sign = owner.signs.of_column

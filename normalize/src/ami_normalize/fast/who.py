@@ -34,7 +34,7 @@ class Who(NamedTuple):
     """MeterReadings.meter, with its tag."""
     facts: MeterFacts | None
     """What is registered of it."""
-    kind: object
+    kind: Any
     """What of that decides how its messages are interpreted; None: nothing."""
     bounds: Bounds
     titled: bool = False
