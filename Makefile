@@ -20,7 +20,7 @@ setup: $(VENV)/run.stamp compiled ## Install the command into .venv (then: .venv
 	@echo "Ready: $(BIN)/ami --help"
 
 .PHONY: demo
-demo: $(VENV)/run.stamp compiled .venv-gurux/run.stamp ## Meters, a real Kafka, agent, normalizer: a live table of readings
+demo: $(VENV)/run.stamp .venv-gurux/run.stamp ## Meters, a real Kafka, agent, normalizer: a live table of readings
 	@$(BIN)/ami demo
 
 .PHONY: demo-fleet
