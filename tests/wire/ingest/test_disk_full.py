@@ -11,9 +11,10 @@ from ami_dlms.framing import wrapper
 from ami_ingest.config.model import Listen
 from ami_ingest.push.listener import Listener
 from ami_ingest.record import RawRecord
+from ami_ingest.spool import spool as spool_module
 from ami_ingest.spool.spool import Spool
 
-pytestmark = pytest.mark.wire
+pytestmark = [pytest.mark.wire, pytest.mark.timeout(120)]
 
 FAILS = "the spool cannot be written: records wait in memory, and meters with them"
 AGAIN = "the spool is written again"
@@ -21,14 +22,14 @@ AGAIN = "the spool is written again"
 
 @pytest.fixture
 def small_disk(tmp_path):
-    """A file system of 32 MiB."""
+    """A file system of 24 MiB."""
     place = tmp_path / "disk"
     place.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=32m", "tmpfs", place]
+    mount = ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", place]
     if os.geteuid() or subprocess.run(mount, check=False).returncode:
         pytest.skip("a file system can be mounted by root alone")
     yield place
-    subprocess.run(["umount", place], check=True)
+    subprocess.run(["umount", "--lazy", place], check=True)
 
 
 def push(number):
@@ -53,10 +54,10 @@ async def test_a_full_disk_is_loud_bounded_and_passes(small_disk, log, freed):
     await listener.start()
     (_, host, port), (_, *_) = listener.addresses
     filler = small_disk / "filler"
-    filler.write_bytes(bytes(8 << 20))
+    filler.write_bytes(bytes(6 << 20))
 
     _, writer = await asyncio.open_connection(host, port)
-    total = 50_000
+    total = 20_000
 
     async def meter():
         for number in range(total):
@@ -71,14 +72,14 @@ async def test_a_full_disk_is_loud_bounded_and_passes(small_disk, log, freed):
     await asyncio.sleep(1.5)  # a few attempts to write later …
     assert listener.received == taken  # … nothing more was read
     assert not pushing.done()
-    assert spool._pending < 4 << 20
+    assert spool._pending < spool_module._MAX_PENDING
     assert log.events().count(FAILS) == 1
 
     if freed:
         filler.unlink()
     seen, last = [], 0
     reader = spool.reader()
-    while len(seen) < total:  # Kafka takes what is there, so that 50 MB go through a disk of 32
+    while len(seen) < total:  # Kafka takes what is there, so that 20 MB go through a disk of 24
         for segment in reader.read(last):
             seen += [int(record.value[18:26]) for record in segment.records]
             last = segment.last

@@ -160,11 +160,15 @@ class Publisher:
 
     def _pump(self, producer: Producer, reader: SpoolReader, last: int) -> int:
         """Hand records over until stopped or failed; return the last sequence handed over."""
+        news = False
         while not self._stop.is_set() and self._failure is None:
+            before = last
             last = self._hand_over(producer, reader, last, self._stop.is_set)
             producer.poll(0)
             self._forget()
-            self._spool.wait(last, _SERVE_EVERY_S if self._handed else _LOOK_EVERY_S)
+            if news and last == before:
+                self._stop.wait(_SERVE_EVERY_S)  # there is something, and not to be had: the file is being replaced
+            news = self._spool.wait(last, _SERVE_EVERY_S if self._handed else _LOOK_EVERY_S)
         return last
 
     def _hand_over(self, producer: Producer, reader: SpoolReader, last: int, ended: Callable[[], bool]) -> int:

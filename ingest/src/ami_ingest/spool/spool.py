@@ -326,6 +326,7 @@ class Spool:
         except BaseException as error:  # noqa: BLE001  it is raised by `open`
             self._opened.set_exception(error)
             return
+        self._reserve.keep()
         self._opened.set_result(None)
         last = tidied = 0.0
         try:
@@ -344,6 +345,10 @@ class Spool:
                     tidied = time.monotonic()
         except _Abandoned:
             pass
+        except Exception as error:
+            self.failing = True  # nobody writes any more: sources must not go on
+            self._log.exception("the spool has stopped by a defect", error=repr(error), remedy="restart the agent")
+            raise
         finally:
             writer.close()
 
@@ -478,14 +483,7 @@ class Spool:
 
     def _wait_for_the_disk(self, writer: SpoolFile, error: sqlite3.Error, published: int) -> bool:
         """Say once that the disk fails, make what room is possible, and wait; False where the spool is closing."""
-        if not self.failing:
-            self.failing = True
-            self._log.error(
-                "the spool cannot be written: records wait in memory, and meters with them",
-                path=str(self.path),
-                error=str(error),
-                remedy="free space on the disk, or check it",
-            )
+        self._say_failing(error)
         with self._lock:
             if self._hurry.wait_for(lambda: self._closing, _RETRY_S):
                 return False
@@ -508,9 +506,19 @@ class Spool:
                 self._bytes -= freed[1]
         return True
 
-    def _abandon(self, writes: list[_Write], error: sqlite3.Error) -> None:
-        with self._lock:
-            writes = writes + self._writes
+    def _say_failing(self, error: Exception) -> None:
+        if not self.failing:
+            self.failing = True
+            self._log.error(
+                "the spool cannot be written: records wait in memory, and meters with them",
+                path=str(self.path),
+                error=str(error),
+                remedy="free space on the disk, or check it",
+            )
+
+    def _abandon(self, writes: list[_Write], error: Exception) -> None:
+        """Say what is lost; the spool is closing, nothing more is offered."""
+        writes = writes + self._writes
         lost = sum(len(write.records) for write in writes)
         self._log.error("stopped before the spool could be written", lost_records=lost, error=str(error))
         for write in writes:
@@ -583,10 +591,27 @@ class Spool:
     # -- damage -------------------------------------------------------------------------------------------------
 
     def _replaced(self, writer: SpoolFile | None, error: Exception) -> SpoolFile:
-        """Move a damaged file aside, take over what is readable of it into a new one, and return that."""
-        following = 1 if writer is None else writer.next
-        if writer is not None:
-            writer.close()
+        """Move a damaged file aside, take over what is readable of it into a new one, and return that.
+
+        Where that fails too, sources wait until it succeeds; at the start the error is raised.
+        """
+        if writer is None:
+            return self._salvaged(1, error)
+        writer.close()
+        while True:
+            try:
+                opened = self._salvaged(writer.next, error)
+            except (sqlite3.Error, OSError) as obstacle:  # noqa: PERF203  a retry
+                self._say_failing(obstacle)
+                with self._lock:
+                    if self._hurry.wait_for(lambda: self._closing, _RETRY_S):
+                        self._abandon([], obstacle)
+                        raise _Abandoned from None
+            else:
+                self._adopt(opened)
+                return opened
+
+    def _salvaged(self, following: int, error: Exception) -> SpoolFile:
         rows, positions = spool_file.salvage(self.path)
         rescued = _rescued(self.path)
         _remove(rescued)
@@ -610,10 +635,7 @@ class Spool:
             error=str(error),
             remedy="check the disk; keep the file if what it holds matters. Profiles are read again where needed",
         )
-        opened = SpoolFile(self.path)
-        if writer is not None:
-            self._adopt(opened)
-        return opened
+        return SpoolFile(self.path)
 
 
 class SpoolReader:

@@ -125,3 +125,29 @@ def test_a_salvage_cut_short_between_its_last_steps_is_finished(tmp_path, make_s
     spool.path.rename(spool_module._rescued(spool.path))
 
     assert numbers(make_spool()) == [1]
+
+
+async def test_a_salvage_that_fails_is_tried_again_and_sources_wait(make_spool, make_record, monkeypatch, log):
+    monkeypatch.setattr(spool_module, "_RETRY_S", 0.05)
+    spool = make_spool()
+    await spool.put([make_record(1)])
+    salvage, failures = spool_module.spool_file.salvage, iter(range(3))
+
+    def failing(path):
+        if next(failures, None) is not None:
+            raise OSError(28, "No space left on device")
+        return salvage(path)
+
+    monkeypatch.setattr(spool_module.spool_file, "salvage", failing)
+    spool.suspect(sqlite3.DatabaseError("database disk image is malformed"), spool.source()[0])
+    await asyncio.to_thread(until_failing, spool)
+    assert not spool.offer([make_record(2)])
+    await spool.room()
+
+    assert await asyncio.to_thread(numbers, spool) == [1, 2]
+    assert log.events().count("the spool cannot be written: records wait in memory, and meters with them") == 1
+
+
+def until_failing(spool):
+    while not spool.failing:
+        time.sleep(0.005)
