@@ -359,9 +359,11 @@ class Spool:
         try:
             opened = SpoolFile(self.path)
         except sqlite3.DatabaseError as error:
-            if not spool_file.is_damage(error):
-                raise
-            opened = self._replaced(None, error)
+            if spool_file.is_damage(error):
+                opened = self._replaced(None, error)
+            else:
+                self._reserve.give_up()  # opening needs room too
+                opened = SpoolFile(self.path)
         self._adopt(opened)
         return opened
 
@@ -643,8 +645,8 @@ class SpoolReader:
 
     def __init__(self, spool: Spool) -> None:
         self._spool = spool
-        self._generation, self._prefix = spool.source()
-        self._connection = spool_file.connect(spool.path)
+        self._generation, self._prefix = 0, b""
+        self._connection: sqlite3.Connection | None = None
 
     def read(self, after: int) -> list[Segment]:
         """Return segments beyond sequence `after`, oldest first; at least one if there is one.
@@ -657,10 +659,11 @@ class SpoolReader:
             return found
         generation, prefix = self._spool.source()
         if generation != self._generation:
-            self._connection.close()
-            self._connection = spool_file.connect(self._spool.path)
-            self._generation, self._prefix = generation, prefix
+            self.close()
         try:
+            if self._connection is None:
+                self._connection = spool_file.connect(self._spool.path)
+                self._generation, self._prefix = generation, prefix
             rows = list(spool_file.read(self._connection, after, _MAX_READ))
             return [Segment(row.first, decode(row.body, row.crc), len(row.body), self._prefix) for row in rows]
         except SegmentDamaged as error:
@@ -672,8 +675,10 @@ class SpoolReader:
         return []
 
     def close(self) -> None:
-        """Close the connection."""
-        self._connection.close()
+        """Close the connection; reading opens another."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
 
 
 def _rescued(path: Path) -> Path:
