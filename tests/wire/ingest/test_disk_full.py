@@ -5,6 +5,8 @@ import contextlib
 import os
 import sqlite3
 import subprocess
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -22,15 +24,14 @@ AGAIN = "the spool is written again"
 
 
 @pytest.fixture
-def small_disk(tmp_path):
-    """A file system of 24 MiB."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", place]
-    if os.geteuid() or subprocess.run(mount, check=False).returncode:
-        pytest.skip("a file system can be mounted by root alone")
-    yield place
-    subprocess.run(["umount", "--lazy", place], check=True)
+def small_disk():
+    """A file system of 24 MiB, outside pytest's folders: one that a killed run leaves must not stop the next."""
+    with tempfile.TemporaryDirectory(prefix="ami-small-disk-", ignore_cleanup_errors=True) as place:
+        mount = ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", place]
+        if os.geteuid() or subprocess.run(mount, check=False).returncode:
+            pytest.skip("a file system can be mounted by root alone")
+        yield Path(place)
+        subprocess.run(["umount", "--lazy", place], check=True)  # what a failed test still holds open goes with it
 
 
 def push(number):
