@@ -8,7 +8,7 @@ import resource
 import tempfile
 import time
 from argparse import Namespace
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -16,10 +16,12 @@ from typing import Any
 
 import structlog
 
-from ami_ingest.config.model import LinkProfile, Poll, Schedule
+from ami_ingest.config.model import LinkProfile, Meter, Poll, Schedule
 from ami_ingest.config.target import Target
 from ami_ingest.descriptors import raise_limit
+from ami_ingest.meters.access import MeterAccess
 from ami_ingest.meters.counters import CounterStore
+from ami_ingest.meters.reading import MeterReader
 from ami_ingest.schedule.scheduler import Scheduler
 from ami_ingest.spool.spool import Spool
 from ami_simulator.fleet.description import FleetDescription
@@ -67,6 +69,7 @@ async def _measured(description: FleetDescription, folder: Path, out: Connection
     meters = inventory(description, link, (hourly,))
     spool = Spool(folder / "spool.sqlite", "bench", max_bytes=1 << 30, log=log)
     spool.open()
+    out.send(await _only_associated(meters, CounterStore(folder / "first"), log))
     scheduler = Scheduler(meters, spool, CounterStore(folder / "counters"), agent="bench", poll=Poll(AT_ONCE), log=log)
     stats = scheduler.stats
     gc.collect()
@@ -99,6 +102,23 @@ async def _measured(description: FleetDescription, folder: Path, out: Connection
     polling.cancel()
     await asyncio.gather(polling, return_exceptions=True)
     spool.close()
+
+
+async def _only_associated(meters: Sequence[Meter], counters: CounterStore, log: Any) -> dict[str, Any]:
+    """Connect to each meter and associate, its counter read before where it ciphers; ask for nothing, and release."""
+    waiting = list(reversed(meters))
+
+    async def work() -> None:
+        while waiting:
+            reader = MeterReader(MeterAccess.of(waiting.pop()), counters, agent="bench", log=log)
+            await (await reader.open()).close()
+
+    began, cpu = time.monotonic(), time.process_time()
+    await asyncio.gather(*(work() for _ in range(AT_ONCE)))
+    took, used = time.monotonic() - began, time.process_time() - cpu
+    connections = len(meters) + sum(meter.authentication.uses_titles for meter in meters)
+    busy = {"cpu_s": round(used, 1), "seconds": round(took, 1)}
+    return {"name": "associate-only", "value": connections / took, "unit": "connections/s", **busy}
 
 
 async def _until(condition: Callable[[], bool]) -> None:
