@@ -157,6 +157,7 @@ def _agent(form: FileForm, folder: Path, resolver: Resolver) -> AgentConfig:
             form.push.max_connections,
             form.push.max_connections_per_peer,
             form.push.unknown,
+            form.push.max_bytes_per_s_per_peer,
         ),
         spool=Spool(form.spool.max_mb, form.spool.max_age, form.spool.when_full),
         poll=Poll(form.poll.concurrency, form.poll.connections_per_s),

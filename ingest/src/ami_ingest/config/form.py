@@ -107,6 +107,8 @@ class PushForm(Section):
     """Open connections of one address."""
     unknown: Literal["accept", "refuse"] = "accept"
     """Whether a sender that the inventory does not know may push."""
+    max_bytes_per_s_per_peer: Annotated[float, Field(ge=100, le=1e9, strict=False)] | None = None
+    """Octets a second that one address may send for long; who sends more waits (TCP) or loses datagrams, counted."""
 
 
 class SpoolForm(Section):

@@ -31,7 +31,8 @@ listen:
   - {transport: tcp, host: 127.0.0.1, port: 4059}
   - {transport: udp, port: 4060}
   - {transport: tcp, port: 4061, role: call-in, tls: {certificate: a.pem, private_key: a.key}}
-push: {idle_timeout: 12s, max_connections: 20, max_connections_per_peer: 2, unknown: refuse}
+push:
+  {idle_timeout: 12s, max_connections: 20, max_connections_per_peer: 2, max_bytes_per_s_per_peer: 5000, unknown: refuse}
 spool: {max_mb: 7, max_age: 14d, when_full: drop-oldest}
 poll: {concurrency: 9, connections_per_s: 2.5}
 networks:
@@ -91,7 +92,7 @@ def test_a_whole_file_is_read(write, tmp_path):
         Listen("udp", port=4060),
         Listen("tcp", port=4061, tls=Tls(tmp_path / "a.pem", tmp_path / "a.key"), role="call-in"),
     )
-    assert config.push == Push(12.0, 20, 2, "refuse")
+    assert config.push == Push(12.0, 20, 2, "refuse", 5000.0)
     assert config.spool == Spool(7, 14 * 86400.0, "drop-oldest")
     assert (config.poll.concurrency, config.poll.connections_per_s) == (9, 2.5)
     assert len(config.meters) == 2
