@@ -28,6 +28,9 @@ from ami_ingest.meters.counters import CounterStore
 from ami_ingest.schedule import backoff, breaker
 from ami_ingest.schedule.scheduler import Scheduler
 from ami_ingest.transport import open_link
+from ami_normalize import render
+from ami_normalize.join import joined
+from ami_normalize.pipeline import Context, RawRecord, understand
 from ami_simulator import MeterServer, VirtualMeter
 from ami_simulator.load_profile import LoadProfile
 
@@ -639,6 +642,22 @@ async def test_a_profile_of_thirty_days_over_a_link_that_drops_twice(serve, star
     came = Counter(store.stamps())
     assert sorted(came) == wanted
     assert set(came.values()) == {1}
+    columns = {one["obis"]: one for one in normalized(store.records)}
+    assert {obis for obis in columns if obis.startswith("1.")} == {"1.0.1.8.0.255", "1.0.2.8.0.255"}
+    for one in columns.values():
+        assert (one["start"], one["period_s"]) == ("2026-02-01T12:00:00Z", 900)
+        assert len(one["values"]) == len(wanted)
+        assert None not in one["values"]
+
+
+def normalized(records):
+    """Interval blocks of raw records, as normalization makes them, those that follow each other joined."""
+    blocks = []
+    for one in records:
+        raw = RawRecord("-", 0, 0, one.key, one.value, dict(one.headers), one.timestamp_us // 1000)
+        for part in understand(raw, replace(Context(), unidentified="accept")).parts:
+            blocks += part.statement.blocks
+    return [render.block(block) for block in joined(sorted(blocks, key=lambda block: block.first_end.utc))]
 
 
 async def test_rows_of_an_absence_are_read_after_the_newest_and_after_a_restart(serve, started, log):
