@@ -4,6 +4,7 @@ import asyncio
 from datetime import datetime, timedelta, timezone
 
 import pytest
+from support.polled import Store
 
 from ami.raw.v1.exchange_pb2 import Exchange
 from ami_dlms import apdu
@@ -198,25 +199,6 @@ async def test_a_lost_state_directory_does_not_bring_counters_back(start, tmp_pa
     ]
     assert values[1] > 0
     assert meter is not None
-
-
-class Store:
-    """Keeps what the poller gives, as the spool would."""
-
-    def __init__(self):
-        self.records = []
-        self.positions = {}
-
-    async def put(self, records, positions=()):
-        self.records += records
-        for meter, profile, stamp_us in positions:
-            self.positions[meter, profile] = stamp_us
-
-    async def room(self):
-        pass
-
-    def position(self, meter, profile):
-        return self.positions.get((meter, profile))
 
 
 def configured(access, number=1, *, read=(), profiles=(), timeout_s=20.0):

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 import pytest
+from support.polled import Store, silent
 from support.proxy import Proxy
 
 from ami.raw.v1.exchange_pb2 import Exchange
@@ -49,27 +50,9 @@ ANY_CLOCK = ClockPolicy(warn_over_s=1e12)
 ONCE = Schedule("once", 86_400.0, jitter_s=0.001, read=(ENERGY,))
 
 
-class Store:
-    """Keeps what the scheduler gives, as the spool would."""
-
-    def __init__(self):
-        self.records = []
-        self.positions = {}
-
-    async def put(self, records, positions=()):
-        self.records += records
-        for meter, profile, stamp_us in positions:
-            self.positions[meter, profile] = stamp_us
-
-    async def room(self):
-        pass
-
-    def position(self, meter, profile):
-        return self.positions.get((meter, profile))
-
-    def stamps(self):
-        """Give the stamps of all rows, in the order they came."""
-        return [stamp for record in self.records for stamp in stamps(record)]
+def all_stamps(store):
+    """Give the stamps of all rows, in the order they came."""
+    return [stamp for record in store.records for stamp in stamps(record)]
 
 
 def stamps(record):
@@ -125,34 +108,6 @@ async def serve():
     yield serve
     for server in servers:
         await server.stop()
-
-
-@pytest.fixture
-async def behave():
-    """Start something that is no meter, and does as told with each connection."""
-    servers = []
-
-    async def behave(what, scheme="tcp"):
-        async def serve(reader, writer):
-            try:
-                await what(reader, writer)
-            except OSError:
-                pass
-            finally:
-                writer.close()
-
-        server = await asyncio.start_server(serve, "127.0.0.1", 0)
-        servers.append(server)
-        return Endpoint.parse(f"{scheme}://127.0.0.1:{server.sockets[0].getsockname()[1]}")
-
-    yield behave
-    for server in servers:
-        server.close()
-
-
-async def silent(reader, writer):
-    while await reader.read(1000):
-        pass
 
 
 def known(at, name="meter-1", **fields):
@@ -639,7 +594,7 @@ async def test_a_profile_of_thirty_days_over_a_link_that_drops_twice(serve, star
     assert failed == 2
     first = datetime(2026, 2, 1, 12, 15, tzinfo=timezone.utc)
     wanted = [first + PERIOD * number for number in range(DAYS * 96)]
-    came = Counter(store.stamps())
+    came = Counter(all_stamps(store))
     assert sorted(came) == wanted
     assert set(came.values()) == {1}
     columns = {one["obis"]: one for one in normalized(store.records)}
@@ -682,13 +637,13 @@ async def test_rows_of_an_absence_are_read_after_the_newest_and_after_a_restart(
     dying.records, dying.positions = store.records, store.positions
     second = started([known(served.at, schedules=(schedule,))], dying)
     await until(lambda: len(dying.records) == 5 and second.stats.running == 1)
-    assert max(store.stamps()) == datetime(2026, 3, 3, 12, 0, tzinfo=timezone.utc), "the newest came first"
+    assert max(all_stamps(store)) == datetime(2026, 3, 3, 12, 0, tzinfo=timezone.utc), "the newest came first"
 
     third = started([known(served.at, schedules=(schedule,))], store)
     await until(lambda: "missing rows were looked for" in log.events())
     assert third.stats.results.total() == ok(third)
 
-    came = Counter(store.stamps())
+    came = Counter(all_stamps(store))
     start = min(came)
     assert sorted(came) == [start + PERIOD * number for number in range(len(came))]
     assert max(came) == datetime(2026, 3, 3, 12, 0, tzinfo=timezone.utc)
@@ -714,6 +669,6 @@ async def test_rows_that_the_meter_stores_late_are_found(serve, started, log, mo
     scheduler = started([known(served.at, schedules=(schedule,))], store)
     await until(lambda: "missing rows were looked for" in log.events())
 
-    assert store.stamps()[-1] == late
-    assert len(store.stamps()) == len(set(store.stamps()))
+    assert all_stamps(store)[-1] == late
+    assert len(all_stamps(store)) == len(set(all_stamps(store)))
     assert scheduler.stats.rows_missing.total() == 0

@@ -5,6 +5,7 @@ import re
 import socket
 
 import pytest
+from support.polled import silent
 
 from ami_dlms.client import Authentication, ClientSettings
 from ami_dlms.framing import Framing, hdlc, wrapper
@@ -28,34 +29,6 @@ from ami_ingest.meters.session import MeterSession
 pytestmark = pytest.mark.wire
 
 SILENCE = 0.3
-
-
-@pytest.fixture
-async def meter():
-    """Start a meter that does as told; return its endpoint."""
-    servers = []
-
-    async def meter(behave, scheme="tcp"):
-        async def serve(reader, writer):
-            try:
-                await behave(reader, writer)
-            except ConnectionError:
-                pass
-            finally:
-                writer.close()
-
-        server = await asyncio.start_server(serve, "127.0.0.1", 0)
-        servers.append(server)
-        return Endpoint.parse(f"{scheme}://127.0.0.1:{server.sockets[0].getsockname()[1]}")
-
-    yield meter
-    for server in servers:
-        server.close()
-
-
-async def silent(reader, writer):
-    while await reader.read(100):
-        pass
 
 
 async def hangs_up(reader, writer):
@@ -113,37 +86,37 @@ async def test_a_name_that_does_not_exist():
 
 
 @pytest.mark.parametrize("scheme", ["tcp", "hdlc+tcp"])
-async def test_silence(meter, scheme):
+async def test_silence(behave, scheme):
     framing = Framing.HDLC if scheme == "hdlc+tcp" else Framing.WRAPPER
 
     with pytest.raises(NoAnswer) as raised:
-        await opened(await meter(silent, scheme), framing)
+        await opened(await behave(silent, scheme), framing)
 
     assert str(raised.value) == "Timer T1 Timeout (no answer within 0.3 s)"
 
 
-async def test_noise_does_not_prolong_the_wait(meter):
+async def test_noise_does_not_prolong_the_wait(behave):
     with pytest.raises(PartialFrame, match=r"^Partial Frame Received \(no frame in \d+ octets\)$") as raised:
-        await asyncio.wait_for(opened(await meter(babbles)), 30)
+        await asyncio.wait_for(opened(await behave(babbles)), 30)
 
     assert raised.value.code == "PARTIAL_FRAME"
 
 
-async def test_an_answer_without_end_is_given_up(meter):
+async def test_an_answer_without_end_is_given_up(behave):
     with pytest.raises((ExchangeFailed, AssociationRejected, NoAnswer)):
-        await asyncio.wait_for(opened(await meter(never_ends)), 30)
+        await asyncio.wait_for(opened(await behave(never_ends)), 30)
 
 
-async def test_the_meter_hangs_up(meter):
+async def test_the_meter_hangs_up(behave):
     with pytest.raises(ConnectionClosed) as raised:
-        await opened(await meter(hangs_up))
+        await opened(await behave(hangs_up))
 
     assert str(raised.value) == "Connection Closed (by the meter)"
 
 
-async def test_the_meter_rejects_the_association(meter):
+async def test_the_meter_rejects_the_association(behave):
     with pytest.raises(AssociationRejected) as raised:
-        await opened(await meter(rejects))
+        await opened(await behave(rejects))
 
     assert str(raised.value) == "DLMS Association Rejected (authentication-failure)"
 
@@ -155,14 +128,14 @@ AARE = wrapper.encode(bytes.fromhex("6117a109060760857405080101a203020101a305a10
 def answers(octets, *, hangs_up=False):
     """Make a meter that answers whatever comes with these octets, then says no more."""
 
-    async def behave(reader, writer):
+    async def does(reader, writer):
         await reader.read(1000)
         writer.write(octets)
         await writer.drain()
         if not hangs_up:
             await silent(reader, writer)
 
-    return behave
+    return does
 
 
 @pytest.mark.parametrize("hangs_up", [False, True])
@@ -170,11 +143,11 @@ def answers(octets, *, hangs_up=False):
     ("scheme", "whole", "sent"),
     [("tcp", AARE, 8), ("tcp", AARE, 20), ("hdlc+tcp", UA, 4), ("hdlc+tcp", UA, len(UA) - 1)],
 )
-async def test_half_an_answer(meter, scheme, whole, sent, hangs_up):
+async def test_half_an_answer(behave, scheme, whole, sent, hangs_up):
     framing = Framing.HDLC if scheme == "hdlc+tcp" else Framing.WRAPPER
 
     with pytest.raises(PartialFrame) as raised:
-        await opened(await meter(answers(whole[:sent], hangs_up=hangs_up), scheme), framing)
+        await opened(await behave(answers(whole[:sent], hangs_up=hangs_up), scheme), framing)
 
     have, need = map(int, re.fullmatch(r"Partial Frame Received \((\d+) of (\d+) octets\)", str(raised.value)).groups())
     assert have == sent
@@ -185,8 +158,8 @@ async def test_half_an_answer(meter, scheme, whole, sent, hangs_up):
     assert raised.value.remedy
 
 
-async def test_an_answer_of_half_a_frame_and_a_reset(meter):
-    async def behave(reader, writer):
+async def test_an_answer_of_half_a_frame_and_a_reset(behave):
+    async def does(reader, writer):
         await reader.read(10)  # what is not read makes the close a reset
         writer.write(AARE[:12])
         await writer.drain()
@@ -194,20 +167,20 @@ async def test_an_answer_of_half_a_frame_and_a_reset(meter):
         writer.transport.abort()
 
     with pytest.raises(PartialFrame, match=r"\(12 of 33 octets\)"):
-        await opened(await meter(behave))
+        await opened(await behave(does))
 
 
-async def test_frames_that_are_changed_on_the_way(meter):
+async def test_frames_that_are_changed_on_the_way(behave):
     wrong = bytearray(UA)
     wrong[5] ^= 1
     frames = []
 
-    async def behave(reader, writer):
+    async def does(reader, writer):
         while data := await reader.read(1000):
             frames.append(data)
             writer.write(bytes(wrong))
 
-    endpoint = await meter(behave, "hdlc+tcp")
+    endpoint = await behave(does, "hdlc+tcp")
     with pytest.raises(CrcError) as raised:
         await opened(endpoint, Framing.HDLC)
 
@@ -217,10 +190,10 @@ async def test_frames_that_are_changed_on_the_way(meter):
     assert raised.value.remedy
 
 
-async def test_frames_of_one_line_are_counted_together(meter):
+async def test_frames_of_one_line_are_counted_together(behave):
     wrong = bytearray(UA)
     wrong[5] ^= 1
-    endpoint = await meter(answers(UA + bytes(wrong)), "hdlc+tcp")
+    endpoint = await behave(answers(UA + bytes(wrong)), "hdlc+tcp")
     line = Line("/dev/ttyUSB0", frames=98, damaged=1)
     session = MeterSession(endpoint, ClientSettings(framing=Framing.HDLC), timeout_s=SILENCE, line=line)
 
@@ -228,15 +201,15 @@ async def test_frames_of_one_line_are_counted_together(meter):
         await session.open()
 
 
-async def test_a_refusal_by_silence_is_told_as_one(meter):
+async def test_a_refusal_by_silence_is_told_as_one(behave):
     with pytest.raises(NoAnswer) as raised:
-        await opened(await meter(silent))
+        await opened(await behave(silent))
 
     assert raised.value.code == "T1_TIMEOUT"
     assert "refuse by silence" in raised.value.cause
 
 
-async def test_hdlc_repeats_its_frame_before_giving_up(meter):
+async def test_hdlc_repeats_its_frame_before_giving_up(behave):
     frames = []
 
     async def listen(reader, writer):
@@ -244,7 +217,7 @@ async def test_hdlc_repeats_its_frame_before_giving_up(meter):
             frames.append(data)
 
     with pytest.raises(NoAnswer):
-        await opened(await meter(listen, "hdlc+tcp"), Framing.HDLC)
+        await opened(await behave(listen, "hdlc+tcp"), Framing.HDLC)
 
     assert len(frames) > 1
     assert frames[0] == frames[1]
