@@ -27,7 +27,10 @@ def firewall(port: int, rules: Rules | None = None) -> Iterator[Finding]:
     found = rules or read_rules()
     if found is None:
         yield Finding(
-            Level.OK, "firewall", "its rules cannot be read by this user", f"run as root to see whether {port} is open"
+            Level.OK,
+            "firewall",
+            "its rules cannot be read: no nft and no iptables here, or not for this user",
+            f"look as root whether {port} is open",
         )
         return
     closed = closed_by_iptables if found.tool == "iptables" else closed_by_nft
