@@ -5,7 +5,7 @@ from contextlib import suppress
 
 import pytest
 
-from ami_cli.demo.run import _free_port
+from ami_cli.demo.stage import free_port
 
 pytestmark = pytest.mark.wire
 
@@ -17,7 +17,7 @@ def test_a_taken_port_is_passed_over():
             taken.bind(("127.0.0.1", 4059))
             taken.listen()
             also.bind(("127.0.0.1", 4059))
-        port = _free_port()
+        port = free_port()
 
         assert port != 4059
         with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
