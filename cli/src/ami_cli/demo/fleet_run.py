@@ -128,7 +128,7 @@ def _prepare(
         progress.finish(f"listens on 127.0.0.1:{port}, process {agent.process.pid}")
         progress.begin("pushes", "starting them")
         pusher = children.start("pushes", scene.pushing_command(), ends=True)
-        progress.finish(f"one of each meter within {PUSHES_FOR_S} s; normalizer: process {normalizer.process.pid}")
+        progress.finish(f"one or two of each meter within {PUSHES_FOR_S} s; normalizer: process {normalizer.process.pid}")
     console.print()
     return Running(follower, children, pusher)
 
@@ -136,7 +136,7 @@ def _prepare(
 def _watch(running: Running, found: FleetTally, comparison: Comparison, console: Console, meters: int) -> None:
     """Follow until every meter was read and has pushed and every raw record has ended, or nothing moves any more."""
     with _progress(console) as progress:
-        bars = {name: progress.add_task(name, total=meters) for name in ("meters read", "meters pushed")}
+        bars = {name: progress.add_task(name, total=meters) for name in ("meters read", "pushes")}
         bars["readings"] = progress.add_task("readings", total=None)
         deadline = time.monotonic() + _WITHIN_S + PUSHES_FOR_S
         last = time.monotonic()
@@ -146,7 +146,7 @@ def _watch(running: Running, found: FleetTally, comparison: Comparison, console:
                 found.add(record, comparison)
             running.children.check()
             progress.update(bars["meters read"], completed=found.read)
-            progress.update(bars["meters pushed"], completed=found.pushes)
+            progress.update(bars["pushes"], completed=found.pushes)
             progress.update(bars["readings"], completed=found.tally.messages, total=max(1, found.tally.raw))
             last = time.monotonic() if came else last
             said = _pushed(running.pusher)

@@ -10,7 +10,8 @@ import yaml
 from ami_cli.demo.scene import python
 
 PUSHES_FOR_S: Final = 15
-"""Seconds in which every meter pushes once."""
+_ROUND_S: Final = 12
+"""Seconds in which every meter pushes once; the first ones push again before the time is over."""
 
 _FIRST: Final = "127.16.0.1"
 _READ: Final = ("3:1.0.1.8.0.255", "3:1.0.2.8.0.255", "3:1.0.1.7.0.255")
@@ -30,7 +31,7 @@ class FleetScene:
         self.truths = (folder / "read.truth", folder / "pushed.truth")
 
     def write_fleet(self, push_port: int) -> None:
-        """Write the description: every meter is read, and pushes once."""
+        """Write the description: every meter is read, and pushes once or twice."""
         description: dict[str, Any] = {
             "meters": self.meters,
             "authentication": {"none": 0.2, "lls": 0.4, "hls-gmac": 0.4},
@@ -38,7 +39,7 @@ class FleetScene:
             "listen": {"address": _FIRST, "port": 0},
             "push": {
                 "to": f"127.0.0.1:{push_port}",
-                "rate": self.meters / PUSHES_FOR_S,
+                "rate": self.meters / _ROUND_S,
                 "seconds": PUSHES_FOR_S,
                 "transport": {"tcp": 0.9, "udp": 0.1},
             },
