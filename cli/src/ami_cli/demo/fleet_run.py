@@ -128,7 +128,7 @@ def _prepare(
         progress.finish(f"listens on 127.0.0.1:{port}, process {agent.process.pid}")
         progress.begin("pushes", "starting them")
         pusher = children.start("pushes", scene.pushing_command(), ends=True)
-        progress.finish(f"one or two of each meter within {PUSHES_FOR_S} s; normalizer: process {normalizer.process.pid}")
+        progress.finish(f"for {PUSHES_FOR_S} s; the normalizer is process {normalizer.process.pid}")
     console.print()
     return Running(follower, children, pusher)
 
