@@ -176,9 +176,12 @@ def test_what_an_aborted_transaction_left_behind_is_not_seen(bootstrap, port, tm
     write(bootstrap, story("aborted-", 24, 50, begin), commit=False, flush=600)
     records = write(bootstrap, story("committed-", 24, 50, begin), flush=600)
     write(bootstrap, story("aborted-", 24, 50, begin), commit=False, flush=600)
-    with running(*arguments(bootstrap, port, "--config", patient), log=tmp_path / "watch.log"):
-        until(lambda: set(findings(bootstrap, "committed-")) >= expected(records, load(patient)), "the findings")
-        until(lambda: caught_up(port, len(records)), "nothing is left to read")
+    log = tmp_path / "watch.log"
+    with running(*arguments(bootstrap, port, "--config", patient), log=log) as process:
+        watched = {"process": process, "log": log}
+        wanted = expected(records, load(patient))
+        until(lambda: set(findings(bootstrap, "committed-")) >= wanted, "the findings", **watched)
+        until(lambda: caught_up(port, len(records)), "nothing is left to read", **watched)
         assert get(port, "/api/meters/3/committed-3")[0] == 200
         assert get(port, "/api/meters/3/aborted-3")[0] == 404
     assert not findings(bootstrap, "aborted-")
