@@ -7,6 +7,7 @@ inventory. With neither, only an error that is no multiple of a quarter of an ho
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -48,18 +49,7 @@ def right_time(clock: CosemDateTime, now: datetime, zone: ZoneInfo | None) -> Co
         shown = now.astimezone(zone).replace(tzinfo=None)
     else:
         shown = local - error
-    return CosemDateTime(
-        year=shown.year,
-        month=shown.month,
-        day=shown.day,
-        day_of_week=shown.isoweekday(),
-        hour=shown.hour,
-        minute=shown.minute,
-        second=shown.second,
-        hundredths=0,
-        deviation=clock.deviation,
-        status=clock.status,
-    )
+    return replace(CosemDateTime.from_datetime(shown.replace(microsecond=0), clock.status), deviation=clock.deviation)
 
 
 def _steady(zone: ZoneInfo, *instants: datetime) -> bool:

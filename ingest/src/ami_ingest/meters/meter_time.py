@@ -8,17 +8,16 @@ clock, and its deviation echoed.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from ami_dlms.cosem_time import CosemDateTime
+from ami_dlms.cosem_time import ClockStatus, CosemDateTime
 
 _QUARTER: Final = timedelta(minutes=15)
 _DRIFT: Final = timedelta(minutes=5)
 _FARTHEST: Final = timedelta(hours=14)
-_DST: Final = 0x80
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,18 +54,8 @@ class MeterTime:
         if deviation is not None and offset != self.offset:
             deviation += self._sign * round((offset - self.offset) / timedelta(minutes=1))
         local = (instant.astimezone(timezone.utc) + offset).replace(tzinfo=None)
-        return CosemDateTime(
-            year=local.year,
-            month=local.month,
-            day=local.day,
-            day_of_week=local.isoweekday(),
-            hour=local.hour,
-            minute=local.minute,
-            second=local.second,
-            hundredths=0,
-            deviation=deviation,
-            status=_DST if self._dst(instant) else 0,
-        )
+        status = ClockStatus.DAYLIGHT_SAVING if self._dst(instant) else 0
+        return replace(CosemDateTime.from_datetime(local.replace(microsecond=0), int(status)), deviation=deviation)
 
     def instant(self, stamp: CosemDateTime) -> datetime | None:
         """Return when (UTC) a row's stamp was, None where it names no instant."""
