@@ -145,7 +145,7 @@ async def test_a_profile_by_range_cut_at_midnight(start, tmp_path, log, authenti
     assert rows == [first + timedelta(minutes=15) * index for index in range(96)]
     assert len(days) == 2
     assert days[1][0] == datetime(2026, 3, 2, 23, 0, tzinfo=timezone.utc)
-    assert [reading.last_row for reading in readings] == [day[-1] for day in days]
+    assert [max(reading.stamps) for reading in readings] == [day[-1] for day in days]
     context = readings[0].exchange
     assert context.capture_period_s == 900
     assert [column.class_id for column in context.capture_objects] == [8, 1, 3, 3]

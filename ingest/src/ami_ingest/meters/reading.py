@@ -64,11 +64,6 @@ class Reading(NamedTuple):
     result: Result | None = None
     """What was answered, deciphered; None where it came from elsewhere."""
 
-    @property
-    def last_row(self) -> datetime | None:
-        """The stamp of a profile's newest row."""
-        return max(self.stamps, default=None)
-
 
 class MeterReader:
     """One meter's side of the agent: opens sessions, remembers what was read once."""

@@ -51,7 +51,6 @@ def _layout() -> tuple[Struct, list[object]]:
 
 _PACKER, _PARTS = _layout()
 _INVOKE, _STAMP, _SERIAL, _FIRST_VALUE = 1, 3, 5, 7
-PLAIN_OCTETS: Final = _PACKER.size
 
 
 class Composer:

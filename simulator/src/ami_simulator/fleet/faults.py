@@ -22,7 +22,6 @@ as reading.
 from __future__ import annotations
 
 import random
-from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone, tzinfo
@@ -185,7 +184,6 @@ class FaultPlan:
                 free = [index for index in free if index not in taken]
             for index in chosen:
                 self.by_meter[index] = (*self.by_meter.get(index, ()), fault)
-        self._changes = sorted({at for fault in faults for at in (fault.begin_s, fault.end_s)})
 
     def active(self, index: int, at_s: float) -> tuple[Fault, ...]:
         """Return the faults of a meter that are in force."""
@@ -197,7 +195,3 @@ class FaultPlan:
 
     def __iter__(self) -> Iterator[Fault]:
         return iter(self.faults)
-
-    def era(self, at_s: float) -> int:
-        """Return a number that changes whenever a fault begins or ends."""
-        return bisect_right(self._changes, at_s)
