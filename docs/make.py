@@ -125,8 +125,9 @@ within 10 minutes while meters are due, and of 20 that fail some succeed; the ev
 spools, which is its work then: it is healthy, and says so.
 """
 AGENT_SIGNAL = """
-Signal quality is not among them: where a meter has it as an object (0.0.25.6.0.255), the agent publishes that as
-received, when a schedule reads it, and does not look inside.
+Signals are those of meters that have a GSM diagnostic object and whose schedules read its cell,
+`47:0.0.25.6.0.255:6` ([polling](polling.md#signals)): which meters, the log says. Half of a group receives less than
+`histogram_quantile(0.5, sum by (group, le) (rate(ami_agent_signal_dbm_bucket[1d])))`.
 """
 
 

@@ -31,6 +31,7 @@ from ami_dlms.cosem_time import ClockStatus, CosemDateTime
 from ami_dlms.obis import parse_obis
 from ami_dlms.selective import CLOCK, CLOCK_TIME, CaptureObject
 from ami_simulator.load_profile import CAPACITY, PERIOD_S, LoadProfile, Rows
+from ami_simulator.modem import GSM_DIAGNOSTIC, GsmDiagnostic, usual_dbm
 from ami_simulator.signals import Household
 
 MANUFACTURER = b"AMV"
@@ -106,7 +107,7 @@ class VirtualMeter:
     """
 
     __slots__ = ("_correction", "_now", "_zone", "counters", "device", "household", "observer", "policy", "serial",
-                 "suite", "system_title")  # fmt: skip
+                 "signal", "suite", "system_title")  # fmt: skip
 
     def __init__(
         self,
@@ -121,15 +122,18 @@ class VirtualMeter:
         suite: int = 0,
         policy: int = 0,
         observer: Observer | None = None,
+        signal: Callable[[], int] | None = None,
     ) -> None:
         """`now` returns aware time; `deviation` is minutes from local to UTC; `seed` defaults to the serial number.
 
-        With `zone` the deviation is that zone's, daylight saving included.
+        With `zone` the deviation is that zone's, daylight saving included. `signal` returns what the meter's modem
+        receives, dBm; without it that depends on the serial number.
         """
         self.serial = serial
         self.system_title = system_title or default_system_title(serial)
         self.counters = counters or InvocationCounters()
         self.suite, self.policy, self.observer = suite, policy, observer
+        self.signal = signal or (lambda: usual_dbm(serial))
         self._now = now
         self._zone = zone or timezone(timedelta(minutes=-deviation))
         self._correction = timedelta()
@@ -228,6 +232,7 @@ _MADE: Final[Mapping[bytes, Callable[[VirtualMeter], CosemObject]]] = {
     SERIAL: lambda meter: DataObject(SERIAL, axdr.octets(f"{meter.serial:08d}".encode("ascii"))),
     PROFILE_STATUS: lambda _: DataObject(PROFILE_STATUS, axdr.uint8(0)),
     LOAD_PROFILE: _profile,
+    GSM_DIAGNOSTIC: lambda meter: GsmDiagnostic(meter.signal),
     SECURITY_SETUP: lambda meter: SecuritySetup(
         policy=meter.policy, suite=meter.suite, server_system_title=meter.system_title
     ),
@@ -235,9 +240,10 @@ _MADE: Final[Mapping[bytes, Callable[[VirtualMeter], CosemObject]]] = {
 }
 """What a meter has beside its registers."""
 _NAMES: Final = (
-    *(name for name in _MADE if name not in (LOAD_PROFILE, SECURITY_SETUP, PUSH_SETUP)),
+    *(name for name in _MADE if name not in (LOAD_PROFILE, GSM_DIAGNOSTIC, SECURITY_SETUP, PUSH_SETUP)),
     *PLACE,
     LOAD_PROFILE,
+    GSM_DIAGNOSTIC,
     SECURITY_SETUP,
     PUSH_SETUP,
 )

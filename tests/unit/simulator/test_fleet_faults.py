@@ -11,6 +11,7 @@ from ami_simulator.fleet.faults import FaultPlan
 from ami_simulator.fleet.fleet import COUNTERS_SINCE, Fleet
 from ami_simulator.fleet.spoil import frames, spoil
 from ami_simulator.fleet.switchboard import Switchboard
+from ami_simulator.modem import GSM_DIAGNOSTIC
 
 pytestmark = pytest.mark.unit
 
@@ -132,6 +133,21 @@ def test_a_day_of_the_change_has_its_hour_twice():
     assert (before.daylight_saving, after.daylight_saving) == (True, False)
     assert (after.utc() - before.utc()).total_seconds() == 3600
     assert meter.clock().deviation == -120
+
+
+def test_a_weak_signal_lasts_as_long_as_its_fault():
+    one, time = fleet({"kind": "weak-signal", "meters": [1], "from_s": 10, "until_s": 20, "dbm": -111})
+    cells = [one.meter(index, condition(one, index, 0)).device.objects[GSM_DIAGNOSTIC] for index in (1, 2)]
+
+    def qualities():
+        return [cell.read(6).value[2].value for cell in cells]
+
+    before = qualities()
+    assert min(before) >= 12
+    time[0] += 10
+    assert qualities() == [1, before[1]]
+    time[0] += 10
+    assert qualities() == before
 
 
 def test_counters_go_on_rising_in_later_runs_until_they_are_reset():

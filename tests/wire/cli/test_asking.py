@@ -76,6 +76,7 @@ def test_the_running_agent_is_asked_and_no_key_is_needed(agent, socket, objects)
     assert pinged["logical_device_name"] == "AMV0000000000003"
     assert pinged["way"] == f"through the agent at {socket}"
     assert abs(pinged["clock_error_s"]) < 60
+    assert -89 <= pinged["signal_dbm"] <= -57
 
     found = objects("read", "m-1", f"3:{ENERGY}", VOLTAGE, "--control", socket)
     assert [(one["obis"], one["unit"]) for one in found] == [(ENERGY, "Wh"), (VOLTAGE, "V")]

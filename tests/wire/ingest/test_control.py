@@ -114,6 +114,7 @@ async def test_a_meter_of_the_inventory_is_pinged_by_its_id(running, log):
     assert pinged.logical_device_name == "AMV0000000000007"
     assert pinged.associate_s > 0
     assert abs(pinged.clock_error_s) < 60
+    assert -89 <= pinged.signal_dbm <= -57
     line = next(entry for entry in log if entry["event"].startswith("OBIS Code"))
     assert line["event"] == "OBIS Code 0.0.42.0.0.255 = AMV0000000000007"
     assert (line["meter"], line["by"]) == ("good", f"uid {os.getuid()}")

@@ -34,6 +34,7 @@ from ami_normalize.join import joined
 from ami_normalize.pipeline import Context, RawRecord, understand
 from ami_simulator import MeterServer, VirtualMeter
 from ami_simulator.load_profile import LoadProfile
+from ami_simulator.modem import GSM_DIAGNOSTIC, GsmDiagnostic
 
 pytestmark = pytest.mark.wire
 
@@ -648,6 +649,51 @@ async def test_rows_of_an_absence_are_read_after_the_newest_and_after_a_restart(
     assert sorted(came) == [start + PERIOD * number for number in range(len(came))]
     assert max(came) == datetime(2026, 3, 3, 12, 0, tzinfo=timezone.utc)
     assert set(came.values()) == {1}
+
+
+CELL = Target.parse("47:0.0.25.6.0.255:6")
+CELL_ONCE = Schedule("cell", 86_400.0, jitter_s=0.001, read=(CELL, ENERGY))
+
+
+async def test_a_weak_signal_is_told_with_its_meter_and_the_answer_is_published(serve, started, log):
+    weak, strong = await serve(1), await serve(2)
+    weak.meter.signal = lambda: -109
+    store = Store()
+    meters = [known(each.at, f"meter-{number}", schedules=(CELL_ONCE,)) for number, each in enumerate((weak, strong))]
+    scheduler = started(meters, store)
+    await until(lambda: ok(scheduler) == 2)
+
+    (warning,) = [entry for entry in log if entry["event"] == "the meter's signal is weak"]
+    assert (warning["meter"], warning["dbm"], warning["signal"]) == ("meter-0", -109, "hardly any")
+    assert scheduler.stats.signals_weak == {"default": 1}
+    assert scheduler.stats.signals["default"].count == 2
+    assert len(store.records) == 4
+    cells = [one for one in store.records if Exchange.FromString(dict(one.headers)["ami-context"]).class_id == 47]
+    for one in cells:
+        raw = RawRecord("-", 0, 0, one.key, one.value, dict(one.headers), one.timestamp_us // 1000)
+        (part,) = understand(raw, replace(Context(), unidentified="accept")).parts
+        (reading,) = part.statement.readings
+        assert reading.obis == "0.0.25.6.0.255"
+
+
+@pytest.mark.parametrize("cell", [axdr.NULL, axdr.uint8(3), axdr.structure(*[axdr.octets(b"x")] * 9), None])
+async def test_a_cell_in_the_makers_own_form_hinders_no_poll(serve, started, log, monkeypatch, cell):
+    served = await serve()
+    made = GsmDiagnostic(lambda: -60)
+    if cell is None:
+        del made.attributes[6]
+    else:
+        made.attributes[6] = cell
+    make = VirtualMeter.make
+    monkeypatch.setattr(VirtualMeter, "make", lambda self, name: made if name == GSM_DIAGNOSTIC else make(self, name))
+    store = Store()
+    scheduler = started([known(served.at, schedules=(CELL_ONCE,))], store)
+    await until(lambda: ok(scheduler) == 1)
+
+    assert len(store.records) == 2
+    assert not scheduler.stats.signals
+    assert (await scheduler.ping("meter-1")).signal_dbm is None
+    assert "the meter's signal is weak" not in log.events()
 
 
 async def test_rows_that_the_meter_stores_late_are_found(serve, started, log, monkeypatch):

@@ -40,7 +40,7 @@ def ping(
     verbose: Verbose = False,
     as_json: Json = False,
 ) -> None:
-    """Connect, associate, read the logical device name and the clock; tell how long each took, or where it stopped.
+    """Connect, associate, read name, clock and signal; tell how long each phase took, or where it stopped.
 
     A meter of the inventory is asked through the agent that runs: no second connection, no keys needed here.
     """
@@ -83,4 +83,5 @@ def _object(way: Way, pinged: Pinged) -> dict[str, Any]:
         "associate_ms": round(pinged.associate_s * 1000, 1),
         "read_ms": round(pinged.read_s * 1000, 1),
         "clock_error_s": None if pinged.clock_error_s is None else round(pinged.clock_error_s, 1),
+        "signal_dbm": pinged.signal_dbm,
     }

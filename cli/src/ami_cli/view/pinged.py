@@ -10,6 +10,8 @@ from rich.text import Text
 
 from ami_cli.console import visible
 from ami_dlms.obis import format_obis
+from ami_ingest.config.model import SignalPolicy
+from ami_ingest.meters.signal import in_words
 
 if TYPE_CHECKING:
     from ami_cli.asking import Way
@@ -42,6 +44,8 @@ def print_pinged(console: Console, way: Way, pinged: Pinged) -> None:
     if pinged.system_title is not None:
         drawn.add_row("  system title", pinged.system_title.hex())
     drawn.add_row("  clock", _clock(pinged.clock_error_s))
+    if pinged.signal_dbm is not None:
+        drawn.add_row("  signal", _signal(pinged.signal_dbm))
     console.print(drawn)
 
 
@@ -65,6 +69,12 @@ def print_stopped(console: Console, meter: str, error: Exception) -> None:
 
 def _milliseconds(seconds: float) -> Text:
     return Text(f"{seconds * 1000:.1f} ms")
+
+
+def _signal(dbm: int) -> Text:
+    weak = dbm < SignalPolicy().warn_under
+    told = Text(f"{dbm} dBm, {in_words(dbm)}", style="yellow" if weak else "")
+    return told.append(": look at the antenna and where it hangs") if weak else told
 
 
 def _clock(error_s: float | None) -> Text:

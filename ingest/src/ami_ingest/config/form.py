@@ -213,6 +213,13 @@ class ClockForm(Section):
     """A clock that is off by more is set; without it none ever is."""
 
 
+class SignalForm(Section):
+    """What to say about a meter's signal, where a schedule reads it (`47:0.0.25.6.0.255:6`)."""
+
+    warn_under: int = Field(default=-105, ge=-113, le=-51)
+    """A weaker signal is warned about, dBm; -113 warns about none."""
+
+
 class SettingsForm(Section):
     """How to talk to a meter. What a meter does not say its group does, and what that does not say `defaults` do."""
 
@@ -249,6 +256,8 @@ class SettingsForm(Section):
     """The schedules of `schedules` it is read by."""
     clock: ClockForm = ClockForm()
     """What to do about its clock."""
+    signal: SignalForm = SignalForm()
+    """What to say about its signal."""
     tls: TlsForm | None = None
     """Of an address with tls: who we are, and whom we trust."""
 

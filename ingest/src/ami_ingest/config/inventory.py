@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Protocol
@@ -15,11 +16,13 @@ from ami_ingest.config.yaml_file import Document, Location, explain, nearest, re
 from ami_ingest.errors import ConfigError
 
 COLUMNS: Final = (
-    *(name for name in MeterForm.model_fields if name not in ("clock", "tls")),
+    *(name for name in MeterForm.model_fields if name not in ("clock", "signal", "tls")),
     "clock.warn_over",
     "clock.set_over",
+    "signal.warn_under",
 )
 """The heading of a CSV file has any of these, in any order; an empty cell says nothing."""
+_INTEGER: Final = re.compile(r"-?[0-9]{1,9}")
 _NUMBERS: Final = frozenset({"client_address", "logical_device_id", "physical_device_id", "security_suite", "retries"})
 
 
@@ -138,6 +141,8 @@ def _entry(heading: list[str], cell: list[str]) -> Mapping[str, Any]:
             entry[name] = text.split()
         elif name.startswith("clock."):
             entry.setdefault("clock", {})[name.removeprefix("clock.")] = text
+        elif name == "signal.warn_under":
+            entry["signal"] = {"warn_under": int(text) if _INTEGER.fullmatch(text) else text}
         else:
             entry[name] = text
     return entry

@@ -83,6 +83,14 @@ class ClockPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class SignalPolicy:
+    """What to say about a meter's signal."""
+
+    warn_under: int = -105
+    """dBm."""
+
+
+@dataclass(frozen=True, slots=True)
 class Meter:
     """One meter of the inventory, with everything its group and the defaults say."""
 
@@ -105,6 +113,7 @@ class Meter:
     network: Network | None = None
     schedules: tuple[Schedule, ...] = ()
     clock: ClockPolicy = ClockPolicy()
+    signal: SignalPolicy = SignalPolicy()
     tls: Tls | None = None
     """Of an address with tls; None: the system's authorities, and no certificate of ours."""
     logical_device_name: str | None = None

@@ -23,7 +23,7 @@ from ami_ingest.config.form import (
     SettingsForm,
     TlsForm,
 )
-from ami_ingest.config.model import ClockPolicy, LinkProfile, Meter, Network, Profile, Schedule, Tls
+from ami_ingest.config.model import ClockPolicy, LinkProfile, Meter, Network, Profile, Schedule, SignalPolicy, Tls
 from ami_ingest.config.yaml_file import Location, nearest
 from ami_ingest.errors import ConfigError
 from ami_ingest.transport.profiles import BUILT_IN, default_profile
@@ -32,6 +32,8 @@ NO_GROUP: Final = "default"
 """The group of meters that state none."""
 _NOTHING: Final = Credentials()
 _UNBOUND: Final = 100_000
+_NESTED: Final = ("clock", "signal")
+"""Settings that are mappings, inherited key by key."""
 _SPANS: Final = frozenset({"connect_timeout", "request_timeout", "keep_open"})
 
 
@@ -71,6 +73,7 @@ class Resolver:
         self._by_names: dict[tuple[str, ...], tuple[Schedule, ...]] = {}
         self._patient: dict[tuple[str, float | None, int | None], LinkProfile] = {}
         self._clocks: dict[ClockPolicy, ClockPolicy] = {}
+        self._signals: dict[SignalPolicy, SignalPolicy] = {}
         self._tls: dict[TlsForm, Tls] = {}
         self._titled: dict[tuple[str | None, bytes | None], Credentials] = {}
         self.secrets: set[str] = set()
@@ -110,6 +113,7 @@ class Resolver:
             network=self._networks.get(settings.get("network") or ""),
             schedules=self._schedules_of(settings.get("schedules", ())),
             clock=self._clock(settings.get("clock", {})),
+            signal=self._signal(settings.get("signal", {})),
             tls=None if settings.get("tls") is None else self.tls(settings["tls"], ("tls",)),
             logical_device_name=form.logical_device_name,
         )
@@ -178,6 +182,10 @@ class Resolver:
         made = replace(ClockPolicy(), **{f"{key}_s": value for key, value in said.items()})
         return self._clocks.setdefault(made, made)
 
+    def _signal(self, said: Mapping[str, Any]) -> SignalPolicy:
+        made = SignalPolicy(**said)
+        return self._signals.setdefault(made, made)
+
     def _credentials(
         self, meter: str, settings: Mapping[str, Any], authentication: Authentication, *, own: bool
     ) -> Credentials:
@@ -222,16 +230,18 @@ class Resolver:
 def _said(form: Section) -> dict[str, Any]:
     """Return what is written, and nothing of what is not."""
     said = {name: getattr(form, name) for name in form.model_fields_set}
-    if "clock" in said:
-        said["clock"] = _said(said["clock"])
+    for name in _NESTED:
+        if name in said:
+            said[name] = _said(said[name])
     return said
 
 
 def _over(inherited: Mapping[str, Any], said: Mapping[str, Any]) -> dict[str, Any]:
     """Put what is said over what is inherited."""
     merged = {**inherited, **said}
-    if "clock" in inherited and "clock" in said:
-        merged["clock"] = {**inherited["clock"], **said["clock"]}
+    for name in _NESTED:
+        if name in inherited and name in said:
+            merged[name] = {**inherited[name], **said[name]}
     return merged
 
 

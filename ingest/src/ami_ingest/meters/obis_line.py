@@ -15,6 +15,7 @@ from ami_dlms.errors import DlmsError
 from ami_dlms.obis import format_obis
 from ami_ingest.meters.ping import Pinged
 from ami_ingest.meters.reading import Reading
+from ami_ingest.meters.signal import in_words, strength
 from ami_schemas import units
 from ami_schemas.decimals import plain
 
@@ -29,6 +30,9 @@ def reading_line(reading: Reading) -> str:
         return obis_line(exchange.obis, "a secret, not shown")
     if reading.rows is not None:
         return f"OBIS Code {format_obis(exchange.obis)} = {reading.rows} rows"
+    dbm = strength(exchange.class_id, exchange.attribute, reading.result)
+    if dbm is not None:
+        return obis_line(exchange.obis, f"{dbm} dBm ({in_words(dbm)})")
     return obis_line(exchange.obis, _shown(reading.result, exchange))
 
 

@@ -1,4 +1,4 @@
-"""Whether a meter answers, and how quickly: its logical device name and its clock, read within one association."""
+"""Whether a meter answers, and how quickly: its name, its clock and its signal, read within one association."""
 
 from __future__ import annotations
 
@@ -39,17 +39,23 @@ class Pinged(NamedTuple):
     """What was read."""
     reading: Reading | None = None
     """The exchange itself."""
+    signal_dbm: int | None = None
+    """What the meter's modem receives, dBm; None where it does not tell."""
 
 
 async def ping(reader: MeterReader, session: MeterSession, *, reused: bool = False) -> Pinged:
-    """Read the logical device name, and the clock, in an open session. Raises SessionError where the name fails."""
+    """Read the logical device name, the clock and the signal in an open session.
+
+    Raises SessionError where the name fails.
+    """
     began = time.monotonic()
     answer = await session.get(CosemAttribute(DATA, LOGICAL_DEVICE_NAME, 2))
     taken = time.monotonic() - began
     name = answer.result.value if isinstance(answer.result, Data) else ""
-    error = None
+    error = dbm = None
     with contextlib.suppress(SessionError):  # it has answered; a clock that fails says nothing else
         error = (await reader.clock(session)).error
+        dbm = await reader.signal(session)
     return Pinged(
         name.decode("ascii", "replace") if isinstance(name, bytes) else str(name or ""),
         session.system_title,
@@ -58,6 +64,7 @@ async def ping(reader: MeterReader, session: MeterSession, *, reused: bool = Fal
         taken,
         None if error is None else error.total_seconds(),
         reading=reader.reading(answer, Exchange(class_id=DATA, obis=LOGICAL_DEVICE_NAME, attribute=2)),
+        signal_dbm=dbm,
     )
 
 

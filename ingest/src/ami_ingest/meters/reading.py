@@ -29,6 +29,7 @@ from ami_ingest.meters.line import Line
 from ami_ingest.meters.meter_time import MeterTime
 from ami_ingest.meters.objects import CLOCK, DATA, PROFILE_GENERIC, MeterObjects
 from ami_ingest.meters.session import MeterSession
+from ami_ingest.meters.signal import CELL_INFO, strength
 from ami_ingest.record import ExchangeKind, RawRecord, from_message, now_us
 from ami_ingest.transport.link import Link
 
@@ -197,6 +198,11 @@ class MeterReader:
         zone = self.access.zone
         error = None if shown is None else clock_error(shown, asked + (now - asked) / 2, zone)
         return ClockReading(shown, MeterTime.of(shown, now, zone), error)
+
+    async def signal(self, session: MeterSession) -> int | None:
+        """Return what the meter's modem receives, dBm; None where it does not tell."""
+        answer = await session.get(CELL_INFO)
+        return strength(CELL_INFO.class_id, CELL_INFO.attribute, answer.result)
 
     async def set_clock(self, session: MeterSession, to: CosemDateTime) -> bool:
         """Set the clock; tell whether the meter took it."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from ami_ingest.histogram import SECONDS
+from ami_ingest.meters.signal import strengths
 from ami_kafka.observe.metric import Metric
 
 MOST_LINES: Final = 100
@@ -73,6 +74,17 @@ CLOCKS_OFF: Final = Metric(
 )  # fmt: skip
 CLOCKS_SET: Final = Metric(
     "ami_agent_clocks_set", "counter", "meters' clocks set", "the same meters again and again: replace their batteries",
+    ("group",),
+)  # fmt: skip
+SIGNAL: Final = Metric(
+    "ami_agent_signal_dbm", "histogram", "what meters' modems receive, dBm, each time a schedule reads it",
+    "much below -105: those meters time out; look at their antennas and their operator",
+    ("group",),
+    strengths().bounds,
+)  # fmt: skip
+SIGNALS_WEAK: Final = Metric(
+    "ami_agent_signals_weak", "counter", "signals read that were weaker than allowed (signal.warn_under)",
+    "grows: find the meters in error.log; look at their antennas, or try another operator",
     ("group",),
 )  # fmt: skip
 ROWS_MISSING: Final = Metric(
@@ -153,7 +165,7 @@ CONFIG_LOADED: Final = Metric(
 
 METRICS: Final = (
     HEALTHY, STATE, POLLS, TURNS, IN_TIME, PHASE, LAST_SUCCESS, SESSIONS, RUNNING, WAITING, BREAKERS, CRC_ERRORS,
-    CLOCKS_OFF, CLOCKS_SET, ROWS_MISSING, CONNECTIONS, RECEIVED, REFUSED, DROPPED, KERNEL_DROPS,
+    CLOCKS_OFF, CLOCKS_SET, SIGNAL, SIGNALS_WEAK, ROWS_MISSING, CONNECTIONS, RECEIVED, REFUSED, DROPPED, KERNEL_DROPS,
     COUNTERS_MISSING, SPOOL_RECORDS, SPOOL_BYTES, SPOOL_LIMIT, SPOOL_FULL, SPOOL_DROPPED, SPOOL_DAMAGED, LAG, PUBLISHED,
     KAFKA_REFUSALS, KAFKA_AWAY, METERS, CONFIG, CONFIG_LOADED,
 )  # fmt: skip

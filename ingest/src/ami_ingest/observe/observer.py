@@ -102,9 +102,11 @@ class Observer(Collector):
         for metric, by_group in (
             (names.CLOCKS_OFF, polls.clocks_off),
             (names.CLOCKS_SET, polls.clocks_set),
+            (names.SIGNALS_WEAK, polls.signals_weak),
             (names.ROWS_MISSING, polls.rows_missing),
         ):
             yield _counters(metric, (((group,), count) for group, count in _copy(by_group).items()))
+        yield _histograms(names.SIGNAL, dict(polls.signals))
         yield _gauge(names.CONNECTIONS, pushes.connections)
         yield _counter(names.RECEIVED, pushes.received)
         yield _counters(names.REFUSED, [(("connections",), pushes.refused), (("messages",), pushes.strangers)])
@@ -164,13 +166,13 @@ def _counters(metric: Metric, samples: Samples) -> CounterMetricFamily:
     return family
 
 
-def _histograms(metric: Metric, phases: dict[str, Histogram]) -> HistogramMetricFamily:
+def _histograms(metric: Metric, by_label: dict[str, Histogram]) -> HistogramMetricFamily:
     family = HistogramMetricFamily(metric.name, metric.says, labels=metric.labels)
-    for phase, histogram in phases.items():
+    for label, histogram in by_label.items():
         counts, total = list(histogram.counts), histogram.total
         buckets, seen = [], 0
         for bound, count in zip((*histogram.bounds, float("inf")), counts, strict=True):
             seen += count
             buckets.append(("+Inf" if bound == float("inf") else str(float(bound)), seen))
-        family.add_metric([phase], buckets, total)
+        family.add_metric([label], buckets, total)
     return family

@@ -10,9 +10,10 @@ import structlog
 from ami_dlms.cosem_time import CosemDateTime
 from ami_ingest.config.model import ClockPolicy, Meter
 from ami_ingest.meters.clock_error import right_time
-from ami_ingest.meters.reading import ClockReading, MeterReader
+from ami_ingest.meters.reading import ClockReading, MeterReader, Reading
 from ami_ingest.meters.rows import Hole
 from ami_ingest.meters.session import MeterSession
+from ami_ingest.meters.signal import in_words, strength
 from ami_ingest.record import RawRecord
 from ami_ingest.schedule.job import BackfillJob, TurnJob
 from ami_ingest.schedule.rows_read import RowsRead, Store
@@ -47,7 +48,9 @@ class SessionWork:
         try:
             clock = await self._checked_clock()
             while job.read < len(schedule.read):
-                records += (await self._reader.read(self._session, schedule.read[job.read])).records
+                reading = await self._reader.read(self._session, schedule.read[job.read])
+                self._look_at_signal(reading)
+                records += reading.records
                 job.read += 1
         finally:
             await self._put(records)
@@ -85,6 +88,22 @@ class SessionWork:
     async def _put(self, records: Sequence[RawRecord]) -> None:
         if records:
             await self._store.put(records)
+
+    def _look_at_signal(self, reading: Reading) -> None:
+        """Count the signal strength where that is what was read, and say where it is weak."""
+        dbm = strength(reading.exchange.class_id, reading.exchange.attribute, reading.result)
+        if dbm is None:
+            return
+        self._stats.signals[self._meter.group].observe(dbm)
+        if dbm < self._meter.signal.warn_under:
+            self._stats.signals_weak[self._meter.group] += 1
+            self._log.warning(
+                "the meter's signal is weak",
+                meter=self._meter.id,
+                signal=in_words(dbm),
+                dbm=dbm,
+                remedy="look at its antenna and where that hangs, or try the SIM card of another operator",
+            )
 
     async def _checked_clock(self) -> ClockReading:
         """Read the clock, say where it is wrong, and set it where that is wished."""

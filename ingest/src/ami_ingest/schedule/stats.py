@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import Literal
 
 from ami_ingest.histogram import Histogram
+from ami_ingest.meters.signal import strengths
 
 InTime = Literal["in-time", "late", "missed"]
 
@@ -37,6 +38,10 @@ class PollStats:
     """Clock checks by group that found the clock off by more than allowed."""
     clocks_set: Counter[str] = field(default_factory=Counter)
     """Clocks set, by group."""
+    signals: defaultdict[str, Histogram] = field(default_factory=lambda: defaultdict(strengths))
+    """What meters' modems receive, dBm, by group, each time it was read."""
+    signals_weak: Counter[str] = field(default_factory=Counter)
+    """Signals read, by group, that were below what the meter's policy wants."""
     rows_missing: Counter[str] = field(default_factory=Counter)
     """Profile rows by group that a meter did not give and that backfill did not find either."""
     last_success: float = 0.0

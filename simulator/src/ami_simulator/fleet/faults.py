@@ -13,6 +13,7 @@
 | `counter-reset` | its invocation counters begin again | `to` |
 | `clock-drift` | its clock is wrong, and gets worse | `offset_s`, `per_hour_s` |
 | `dst` | its clock has a day of the change to or from daylight saving | `at`, `zone` |
+| `weak-signal` | its modem receives little, says its GSM diagnostic object | `dbm` |
 | `swap` | another meter (serial number, system title, keys) stands at the same address | |
 
 `phase` says when: until the client is associated (`association`), after that (`read`), or both (`any`); a push counts
@@ -31,6 +32,7 @@ from zoneinfo import ZoneInfo
 
 from ami_dlms.apdu import Diagnostic
 from ami_simulator.fleet.section import Section
+from ami_simulator.modem import STRONGEST, WEAKEST
 
 FOREVER: Final = float("inf")
 AUTUMN: Final = datetime(2026, 10, 25, 0, 30, tzinfo=timezone.utc)
@@ -51,6 +53,7 @@ class Kind(str, Enum):
     COUNTER_RESET = "counter-reset"
     CLOCK_DRIFT = "clock-drift"
     DST = "dst"
+    WEAK_SIGNAL = "weak-signal"
     SWAP = "swap"
 
 
@@ -88,6 +91,7 @@ class Fault:
     to: int = 1
     offset_s: float = 0.0
     per_hour_s: float = 0.0
+    dbm: int = -109
     at: datetime = AUTUMN
     zone: tzinfo | None = None
 
@@ -136,6 +140,8 @@ def _read(section: Section, number: int, meters: int) -> Fault:
     elif kind is Kind.CLOCK_DRIFT:
         options["offset_s"] = section.number("offset_s", 0.0, -1e9, 1e9)
         options["per_hour_s"] = section.number("per_hour_s", 0.0, -1e6, 1e6)
+    elif kind is Kind.WEAK_SIGNAL:
+        options["dbm"] = section.integer("dbm", -109, WEAKEST, STRONGEST)
     elif kind is Kind.DST:
         options["at"] = section.instant("at", AUTUMN)
         options["zone"] = read_zone(section, "zone", "Europe/Vienna")

@@ -19,6 +19,7 @@ from ami_simulator.fleet.faults import Fault, FaultPlan, Kind
 from ami_simulator.fleet.members import Members
 from ami_simulator.fleet.truth import read_line
 from ami_simulator.meter import PLACE, VirtualMeter
+from ami_simulator.modem import usual_dbm
 
 COUNTERS_SINCE: Final = 1_735_689_600
 """2025-01-01. Counters begin with the seconds since then: they go on rising when a fleet is started again."""
@@ -138,6 +139,7 @@ class Fleet:
                 suite=self.description.suite,
                 policy=POLICY[self._policy(index)],
                 observer=self._observer(identity) if self.keep_truth else None,
+                signal=lambda: self._signal(index),
             )
             self._meters[identity, condition.zone_number] = found
         return found
@@ -166,6 +168,12 @@ class Fleet:
     def _now(self, index: int) -> datetime:
         at = self.elapsed()
         return datetime.fromtimestamp(self.condition(index, at, self.faults(index, at)).second, timezone.utc)
+
+    def _signal(self, index: int) -> int:
+        """Return what the modem of a meter receives now, dBm."""
+        faults = self.faults(index, self.elapsed())
+        weak = next((fault.dbm for fault in faults if fault.kind is Kind.WEAK_SIGNAL), None)
+        return usual_dbm(self.members.serial(index)) if weak is None else weak
 
     def _observer(self, identity: int) -> Callable[[bytes, int, int], None]:
         return lambda obis, second, _: self.lines.append(read_line(identity, second, PLACE[obis]))

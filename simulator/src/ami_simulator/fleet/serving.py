@@ -34,7 +34,7 @@ PIECE_S: Final = 0.05
 _LATER: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 _OF_THE_SECRET: Final = frozenset((Kind.REJECT, Kind.WRONG_KEY))
 """Faults that show when an association is asked for."""
-_OF_THE_METER: Final = frozenset((Kind.COUNTER_RESET, Kind.CLOCK_DRIFT, Kind.DST, Kind.SWAP))
+_OF_THE_METER: Final = frozenset((Kind.COUNTER_RESET, Kind.CLOCK_DRIFT, Kind.DST, Kind.WEAK_SIGNAL, Kind.SWAP))
 """Faults that show once there is one."""
 _AARE: Final = b"\x61"
 

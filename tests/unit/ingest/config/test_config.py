@@ -10,7 +10,7 @@ from ami_dlms.client import Authentication
 from ami_dlms.security import Protection
 from ami_ingest.config.credentials import Credentials, missing_credentials, read_credentials
 from ami_ingest.config.file import load
-from ami_ingest.config.model import ClockPolicy, Listen, Logs, Network, Push, Spool, Tls
+from ami_ingest.config.model import ClockPolicy, Listen, Logs, Network, Push, SignalPolicy, Spool, Tls
 from ami_ingest.config.values import span
 from ami_ingest.errors import ConfigError
 from ami_ingest.transport.profiles import BUILT_IN
@@ -42,7 +42,8 @@ links: {my-cell: {like: cellular, request_timeout: 25s, keep_open: 1m}}
 schedules:
   hourly: {every: 1h, jitter: 5m, deadline: 30m, read: ["3:1.0.1.8.0.255", "1.0.32.7.0.255", "8:0.0.1.0.0.255:2"]}
   daily: {every: 24h, active: false, profiles: [{obis: 1.0.99.1.0.255, last: 7d}]}
-defaults: {zone: Europe/Vienna, schedules: [hourly, daily], network: apn-1, clock: {warn_over: 30s}}
+defaults: {zone: Europe/Vienna, schedules: [hourly, daily], network: apn-1, clock: {warn_over: 30s},
+  signal: {warn_under: -99}}
 groups:
   north: {authentication_level: lls, secrets: "secrets/{id}.json", retries: 7, client_address: 2, clock: {set_over: 5m}}
 meters:
@@ -107,6 +108,8 @@ def test_a_meter_says_more_than_its_group_and_that_more_than_the_defaults(write,
     assert first.credentials.password == b"secret"
     assert first.system_title == bytes.fromhex(TITLE)
     assert first.clock == ClockPolicy(30.0, 300.0)
+    assert first.signal is second.signal
+    assert first.signal == SignalPolicy(-99)
     assert first.network == Network("apn-1", 200, 20.0)
     assert (first.link.name, first.link.request_timeout_s, first.link.retries) == ("my-cell", 0.5, 7)
     assert (first.link.keep_open_s, first.link.connect_timeout_s) == (60.0, BUILT_IN["cellular"].connect_timeout_s)
@@ -412,6 +415,7 @@ MISTAKES = [
     (METER % ", secrets: nowhere.json", "nowhere.json: the secrets file cannot be read (No such file or directory)"),
     (METER % ", group: south", "meters[0].group: 'south' is no group; add it to `groups`"),
     (METER % ", link: celular", "meters[0].link: 'celular' is no kind of link; did you mean 'cellular'?"),
+    (METER % ", signal: {warn_under: -200}", "meters[0].signal.warn_under: '-200'"),
     (METER % ", clock: {set_over: 1}", "meters[0].clock.set_over: '1' is no time span"),
     (METER % ", retries: -1", "meters[0].retries: '-1' is out of range; write at least 0"),
     (METER % ", request_timeout: 1h", "meters[0].request_timeout: '1h' is out of range; write 10ms to 10m"),

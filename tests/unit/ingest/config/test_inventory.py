@@ -18,9 +18,9 @@ inventory: {file: %s}
 meters: [{id: own, address: "tcp://h:1"}]
 """
 CSV = """\
-id,address,group,client_address,logical_device_id,authentication_level,secrets,system_title,zone,request_timeout,retries,schedules,clock.set_over,push_from
-m1,tcp://10.0.0.1:4059,north,,2,,,,,,,,,
-m2,hdlc+tcp://10.0.0.2,,1,,lls,secrets/{id}.json,4d4d4d0000000001,Europe/Vienna,500ms,3,hourly  daily,5m,10.0.0.2
+id,address,group,client_address,logical_device_id,authentication_level,secrets,system_title,zone,request_timeout,retries,schedules,clock.set_over,signal.warn_under,push_from
+m1,tcp://10.0.0.1:4059,north,,2,,,,,,,,,,
+m2,hdlc+tcp://10.0.0.2,,1,,lls,secrets/{id}.json,4d4d4d0000000001,Europe/Vienna,500ms,3,hourly  daily,5m,-95,10.0.0.2
 """
 YAML = """\
 - {id: m1, address: "tcp://10.0.0.1:4059", group: north, logical_device_id: 2}
@@ -35,6 +35,7 @@ YAML = """\
   retries: 3
   schedules: [hourly, daily]
   clock: {set_over: 5m}
+  signal: {warn_under: -95}
   push_from: 10.0.0.2
 """
 
@@ -68,7 +69,7 @@ def test_csv_and_yaml_say_the_same(listed):
 
 
 @pytest.mark.parametrize(
-    "content", ["\ufeff" + CSV, CSV.replace(",", ";"), CSV.replace("\n", "\r\n"), CSV + "\n,,,,,,,,,,,,,\n"]
+    "content", ["\ufeff" + CSV, CSV.replace(",", ";"), CSV.replace("\n", "\r\n"), CSV + "\n,,,,,,,,,,,,,,\n"]
 )
 def test_csv_as_spreadsheets_write_it(listed, content):
     assert listed("m.csv", content) == listed("m.csv", CSV)

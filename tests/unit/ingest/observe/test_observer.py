@@ -23,8 +23,10 @@ def busy():
     polls.phases["connect"].observe(300.0)
     polls.waiting.update({"scheduled": 3})
     polls.crc_errors.update({f"line-{number}": number + 1 for number in range(150)})
-    for counts in (polls.clocks_off, polls.clocks_set, polls.rows_missing):
+    for counts in (polls.clocks_off, polls.clocks_set, polls.signals_weak, polls.rows_missing):
         counts["homes"] += 1
+    for dbm in (-109, -71, -53):
+        polls.signals["homes"].observe(dbm)
     return Snapshot(
         polls,
         Pushes(1, 2, 3, 4, 5, 6, 7),
@@ -66,6 +68,8 @@ def test_numbers_come_through(observer):
     assert found['ami_agent_phase_seconds_bucket{"le": "+Inf", "phase": "connect"}'] == 2
     assert found['ami_agent_phase_seconds_sum{"phase": "connect"}'] == 300.02
     assert found['ami_agent_phase_seconds_count{"phase": "connect"}'] == 2
+    assert found['ami_agent_signal_dbm_bucket{"group": "homes", "le": "-105.0"}'] == 1
+    assert found['ami_agent_signal_dbm_bucket{"group": "homes", "le": "+Inf"}'] == 3
     assert found['ami_agent_push_refused_total{"what": "messages"}'] == 4
     assert found["ami_agent_publish_lag_seconds{}"] == 9.5
     assert found['ami_agent_state{"state": "idle"}'] == 1  # nothing was sampled yet
