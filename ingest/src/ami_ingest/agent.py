@@ -25,6 +25,7 @@ from ami_ingest.schedule.scheduler import Scheduler
 from ami_ingest.spool.publisher import MakeProducer, Publisher, producer_for
 from ami_ingest.spool.spool import Spool
 from ami_ingest.transport.call_in import Callers
+from ami_ingest.transport.serial_line import line_states
 from ami_ingest.transport.tls import server_context
 from ami_kafka.observe import endpoint
 
@@ -117,6 +118,8 @@ async def serve(
         config,
         spool=spool,
         listener=listener,
+        call_in=call_in,
+        lines=line_states(),
         scheduler=scheduler,
         publisher=publisher,
         reload=None if watch is None else watch.reload,

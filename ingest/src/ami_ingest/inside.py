@@ -6,7 +6,7 @@ import hashlib
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields
 from importlib import metadata
 from typing import Any
@@ -14,11 +14,13 @@ from typing import Any
 from ami_ingest.config.model import AgentConfig, Meter
 from ami_ingest.control.errors import ControlError
 from ami_ingest.observe.observer import Observer
-from ami_ingest.observe.snapshot import Configured, Pushes, Snapshot, Spooled
+from ami_ingest.observe.snapshot import Calls, Configured, Lines, Pushes, Snapshot, Spooled
 from ami_ingest.push.listener import Listener
 from ami_ingest.schedule.scheduler import Scheduler
 from ami_ingest.spool.publisher import Publisher
 from ami_ingest.spool.spool import Spool
+from ami_ingest.transport.call_in import Callers
+from ami_ingest.transport.serial_line import LineState
 
 
 class AgentInside:
@@ -30,12 +32,16 @@ class AgentInside:
         *,
         spool: Spool,
         listener: Listener,
+        call_in: Callers,
+        lines: Mapping[str, LineState],
         scheduler: Scheduler,
         publisher: Publisher,
         reload: Callable[[], None] | None = None,
     ) -> None:
         self._spool = spool
         self._listener = listener
+        self._call_in = call_in
+        self._lines = lines
         self._scheduler = scheduler
         self._publisher = publisher
         self._reload = reload
@@ -50,7 +56,8 @@ class AgentInside:
 
     def snapshot(self) -> Snapshot:
         """Return how it is, from any thread."""
-        listener, spool, publisher = self._listener, self._spool, self._publisher
+        listener, call_in, spool, publisher = self._listener, self._call_in, self._spool, self._publisher
+        lines = dict(self._lines)  # one step: the event loop may be adding a line
         records, octets = spool.depth
         oldest_us = spool.oldest_us
         return Snapshot(
@@ -78,6 +85,11 @@ class AgentInside:
                 publisher.away,
             ),
             self._in_force,
+            Calls(call_in.connections, call_in.identified, call_in.unknown, call_in.refused),
+            Lines(
+                {name: line.resets for name, line in lines.items()},
+                {name: line.returns for name, line in lines.items()},
+            ),
         )
 
     def status(self) -> dict[str, Any]:

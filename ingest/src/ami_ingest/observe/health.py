@@ -115,7 +115,13 @@ class Health:
             if well != before:
                 self._failed_before = failed
             self._failures = failed - self._failed_before
-            self._busy = bool(polls.running or polls.open_sessions or spooled.records or now.pushes.connections)
+            self._busy = bool(
+                polls.running
+                or polls.open_sessions
+                or spooled.records
+                or now.pushes.connections
+                or now.calls.connections
+            )
             self._last = now
 
     def report(self) -> Report:

@@ -67,6 +67,16 @@ CRC_ERRORS: Final = Metric(
     "a line that grows: cabling, termination, baud rate, two masters",
     ("line",),
 )  # fmt: skip
+SERIAL_RESETS: Final = Metric(
+    "ami_agent_serial_resets", "counter", "resets of a serial port over which nothing came in a turn, by line",
+    "a line that grows: nobody answers there; check cabling, baud rate and that adapter and meters are on",
+    ("line",),
+)  # fmt: skip
+SERIAL_RETURNS: Final = Metric(
+    "ami_agent_serial_returns", "counter", "times a serial port was gone and came back, by line",
+    "a line that grows: the adapter loses its contact or its power; check plug, cable and hub",
+    ("line",),
+)  # fmt: skip
 CLOCKS_OFF: Final = Metric(
     "ami_agent_clocks_off", "counter", "checks that found a meter's clock off by more than allowed",
     "grows: find the meters in error.log; set the clocks, or let the agent do it (clock.set_over_s)",
@@ -91,6 +101,15 @@ ROWS_MISSING: Final = Metric(
     "ami_agent_profile_rows_missing", "counter", "profile rows that a meter did not give, backfill included",
     "any: the meter was off, or its profile is shorter than the outage was",
     ("group",),
+)  # fmt: skip
+CALLERS: Final = Metric(
+    "ami_agent_call_in_connections", "gauge", "open connections of meters that call in",
+    "falls: those meters do not reach us; see their network, and where they are told to call",
+)  # fmt: skip
+CALLS: Final = Metric(
+    "ami_agent_call_in_calls", "counter", "calls of meters: identified, unknown (to the inventory), refused (a limit)",
+    "unknown grows: the log says who called; add it with what identifies it. refused: raise push.max_connections",
+    ("outcome",),
 )  # fmt: skip
 CONNECTIONS: Final = Metric(
     "ami_agent_push_connections", "gauge", "open connections of pushing meters",
@@ -165,8 +184,9 @@ CONFIG_LOADED: Final = Metric(
 
 METRICS: Final = (
     HEALTHY, STATE, POLLS, TURNS, IN_TIME, PHASE, LAST_SUCCESS, SESSIONS, RUNNING, WAITING, BREAKERS, CRC_ERRORS,
-    CLOCKS_OFF, CLOCKS_SET, SIGNAL, SIGNALS_WEAK, ROWS_MISSING, CONNECTIONS, RECEIVED, REFUSED, DROPPED, KERNEL_DROPS,
-    COUNTERS_MISSING, SPOOL_RECORDS, SPOOL_BYTES, SPOOL_LIMIT, SPOOL_FULL, SPOOL_DROPPED, SPOOL_DAMAGED, LAG, PUBLISHED,
-    KAFKA_REFUSALS, KAFKA_AWAY, METERS, CONFIG, CONFIG_LOADED,
+    SERIAL_RESETS, SERIAL_RETURNS, CLOCKS_OFF, CLOCKS_SET, SIGNAL, SIGNALS_WEAK, ROWS_MISSING, CALLERS, CALLS,
+    CONNECTIONS, RECEIVED, REFUSED, DROPPED, KERNEL_DROPS, COUNTERS_MISSING, SPOOL_RECORDS, SPOOL_BYTES, SPOOL_LIMIT,
+    SPOOL_FULL, SPOOL_DROPPED, SPOOL_DAMAGED, LAG, PUBLISHED, KAFKA_REFUSALS, KAFKA_AWAY, METERS, CONFIG,
+    CONFIG_LOADED,
 )  # fmt: skip
 """The most telling first."""

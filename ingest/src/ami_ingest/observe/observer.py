@@ -79,13 +79,14 @@ class Observer(Collector):
             "in_time_last_hour": {group: round(ratio, 4) for group, ratio in sorted(self._in_time.ratios().items())},
             "open_sessions": now.polls.open_sessions,
             "pushes": now.pushes._asdict(),
+            "calls": now.calls._asdict(),
             "spool": now.spooled._asdict(),
         }
 
     def collect(self) -> Iterator[Family]:
         """Yield what is as it is when somebody asks."""
         now = self._snapshot()
-        polls, pushes, spooled, in_force = now
+        polls, pushes, spooled, in_force, calls, lines = now
         report = self.health.report()
         yield _gauge(names.HEALTHY, report.healthy)
         yield _gauges(names.STATE, (((state.value,), state is report.state) for state in State))
@@ -99,6 +100,8 @@ class Observer(Collector):
         yield _gauges(names.WAITING, (((priority,), count) for priority, count in _copy(polls.waiting).items()))
         yield _gauge(names.BREAKERS, polls.breakers_open)
         yield _counters(names.CRC_ERRORS, _worst(polls.crc_errors))
+        yield _counters(names.SERIAL_RESETS, _worst(lines.resets))
+        yield _counters(names.SERIAL_RETURNS, _worst(lines.returns))
         for metric, by_group in (
             (names.CLOCKS_OFF, polls.clocks_off),
             (names.CLOCKS_SET, polls.clocks_set),
@@ -107,6 +110,9 @@ class Observer(Collector):
         ):
             yield _counters(metric, (((group,), count) for group, count in _copy(by_group).items()))
         yield _histograms(names.SIGNAL, dict(polls.signals))
+        yield _gauge(names.CALLERS, calls.connections)
+        outcomes = {"identified": calls.identified, "unknown": calls.unknown, "refused": calls.refused}
+        yield _counters(names.CALLS, (((outcome,), count) for outcome, count in outcomes.items()))
         yield _gauge(names.CONNECTIONS, pushes.connections)
         yield _counter(names.RECEIVED, pushes.received)
         yield _counters(names.REFUSED, [(("connections",), pushes.refused), (("messages",), pushes.strangers)])
@@ -137,7 +143,7 @@ def _copy(counts: Mapping[_K, int]) -> dict[_K, int]:
     return dict(counts)
 
 
-def _worst(by_line: Counter[str]) -> Samples:
+def _worst(by_line: Mapping[str, int]) -> Samples:
     ordered = Counter(_copy(by_line)).most_common()
     told = [((line,), float(count)) for line, count in ordered[: names.MOST_LINES]]
     rest = sum(count for _, count in ordered[names.MOST_LINES :])

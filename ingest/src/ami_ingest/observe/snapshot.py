@@ -27,6 +27,27 @@ class Pushes(NamedTuple):
     """Invocation counters that never came over UDP."""
 
 
+class Calls(NamedTuple):
+    """Meters that call in."""
+
+    connections: int = 0
+    identified: int = 0
+    """Calls handed over as those of a meter of the inventory."""
+    unknown: int = 0
+    """Calls of whom the inventory does not know, or who did not say who they are."""
+    refused: int = 0
+    """Calls, by limits."""
+
+
+class Lines(NamedTuple):
+    """Serial lines, by device."""
+
+    resets: Mapping[str, int] = MappingProxyType({})
+    """Ports that may have hung, and were reset."""
+    returns: Mapping[str, int] = MappingProxyType({})
+    """Ports that were gone, and came back."""
+
+
 class Spooled(NamedTuple):
     """The spool and what leaves it."""
 
@@ -67,3 +88,5 @@ class Snapshot(NamedTuple):
     pushes: Pushes = Pushes()
     spooled: Spooled = Spooled()
     in_force: Configured = Configured()
+    calls: Calls = Calls()
+    lines: Lines = Lines()

@@ -66,6 +66,10 @@ class LineState:
     """Whether nothing at all came in the last turn: the port may hang."""
     resets: int = 0
     """How often the port was reset because it may have hung."""
+    gone: bool = False
+    """Whether the port was lost and not opened since."""
+    returns: int = 0
+    """How often the port came back after it was gone."""
 
 
 _states: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, LineState]] = weakref.WeakKeyDictionary()
@@ -73,8 +77,12 @@ _states: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, LineStat
 
 def line_state(device: str) -> LineState:
     """Return what this event loop knows of a line."""
-    lines = _states.setdefault(asyncio.get_running_loop(), {})
-    return lines.setdefault(device, LineState())
+    return line_states().setdefault(device, LineState())
+
+
+def line_states() -> dict[str, LineState]:
+    """Return what this event loop knows of all lines, by device; it goes on being true."""
+    return _states.setdefault(asyncio.get_running_loop(), {})
 
 
 class SerialLink:
@@ -194,6 +202,7 @@ class SerialLink:
     def _lose(self, error: OSError) -> SerialPortFailed:
         """Note that the port is gone."""
         self._stop_reading()
+        self._state.gone = self._state.gone or _number(error) in _GONE
         lost = port_failed(error)
         self._inbox.end(lost)
         return lost
@@ -249,11 +258,17 @@ async def _opened(line: SerialLine, state: LineState, timeout_s: float, by_id: P
                 exclusive=True,
             )
         except (OSError, ValueError, termios.error) as error:
-            if not state.seen or _number(error) not in _GONE or time.monotonic() >= deadline:
+            if not state.seen or _number(error) not in _GONE:
+                raise port_failed(error) from None
+            state.gone = True
+            if time.monotonic() >= deadline:
                 raise port_failed(error) from None
             await asyncio.sleep(_LOOK_S)
             continue
         state.seen = True
+        if state.gone:
+            state.gone = False
+            state.returns += 1
         state.name = state.name or adapter_name(line.device, by_id)
         if state.mute:
             state.mute = False

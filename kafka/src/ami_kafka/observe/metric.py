@@ -20,6 +20,8 @@ class Metric(NamedTuple):
         """The names of its samples."""
         if self.kind == "counter":
             return (f"{self.name}_total",)
+        if self.kind == "histogram" and self.buckets and self.buckets[0] < 0:
+            return (f"{self.name}_bucket",)  # of a sum that may fall the client exposes neither sum nor count
         if self.kind == "histogram":
             return tuple(f"{self.name}_{suffix}" for suffix in ("bucket", "sum", "count"))
         return (self.name,)

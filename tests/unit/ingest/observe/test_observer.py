@@ -9,7 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from ami_ingest.observe import names
 from ami_ingest.observe.observer import Observer
 from ami_ingest.observe.ratio import InTime
-from ami_ingest.observe.snapshot import Configured, Pushes, Snapshot, Spooled
+from ami_ingest.observe.snapshot import Calls, Configured, Lines, Pushes, Snapshot, Spooled
 from ami_ingest.schedule.stats import PollStats
 
 pytestmark = pytest.mark.unit
@@ -32,6 +32,8 @@ def busy():
         Pushes(1, 2, 3, 4, 5, 6, 7),
         Spooled(6, 7, 8, full=True, oldest_s=9.5, dropped=1, damaged=2, published=10, refusals=3, away=True),
         Configured("abc", 11.0, Counter({"homes": 12})),
+        Calls(connections=3, identified=4, unknown=5, refused=6),
+        Lines({"/dev/ttyUSB0": 2, "/dev/ttyUSB1": 0}, {f"/dev/ttyUSB{number}": number for number in range(102)}),
     )
 
 
@@ -70,6 +72,15 @@ def test_numbers_come_through(observer):
     assert found['ami_agent_phase_seconds_count{"phase": "connect"}'] == 2
     assert found['ami_agent_signal_dbm_bucket{"group": "homes", "le": "-105.0"}'] == 1
     assert found['ami_agent_signal_dbm_bucket{"group": "homes", "le": "+Inf"}'] == 3
+    assert found["ami_agent_call_in_connections{}"] == 3
+    assert [
+        found[f'ami_agent_call_in_calls_total{{"outcome": "{outcome}"}}']
+        for outcome in ("identified", "unknown", "refused")
+    ] == [4, 5, 6]
+    assert found['ami_agent_serial_resets_total{"line": "/dev/ttyUSB0"}'] == 2
+    assert found['ami_agent_serial_resets_total{"line": "/dev/ttyUSB1"}'] == 0
+    assert found['ami_agent_serial_returns_total{"line": "/dev/ttyUSB101"}'] == 101
+    assert found['ami_agent_serial_returns_total{"line": "other"}'] == 1
     assert found['ami_agent_push_refused_total{"what": "messages"}'] == 4
     assert found["ami_agent_publish_lag_seconds{}"] == 9.5
     assert found['ami_agent_state{"state": "idle"}'] == 1  # nothing was sampled yet
@@ -90,6 +101,7 @@ def test_the_page_is_json_and_says_why(observer):
     assert page["remedy"]
     assert page["polls"] == {"OK": 95, "T1_TIMEOUT": 10}
     assert page["meters"] == 12
+    assert page["calls"]["unknown"] == 5
 
 
 def test_the_share_in_time_is_of_the_last_hour():

@@ -13,6 +13,7 @@ from ami_ingest import agent
 from ami_ingest.config.endpoint import Endpoint
 from ami_ingest.config.model import AgentConfig, Kafka, LinkProfile, Listen, Meter, Schedule
 from ami_ingest.config.target import Target
+from ami_ingest.control.client import Agent
 from ami_ingest.transport.tls import client_context
 from ami_simulator.meter import SERIAL, VirtualMeter
 from ami_simulator.push import PushComposer, PushSettings
@@ -41,6 +42,11 @@ class Producer:
 
     def purge(self):
         self.waiting.clear()
+
+
+def status(socket):
+    with Agent(socket, 20.0) as found:
+        return found.status()
 
 
 async def test_a_meter_that_calls_is_read(tmp_path, log):
@@ -82,12 +88,14 @@ async def test_a_meter_that_calls_is_read(tmp_path, log):
     # Its push does not tell who it is: it is asked, and then read.
     while not any(b"00000081" in value for value in producer.values if value != push):  # noqa: ASYNC110
         await asyncio.sleep(0.01)
+    told = await asyncio.to_thread(status, tmp_path / "control.sock")
     stop.set()
     await running
     await asyncio.wait_for(serving, 10)  # the agent has closed the connection
     writer.close()
     assert producer.values[0] == push
     assert "a meter called in" in log.events()
+    assert told["calls"] == {"connections": 1, "identified": 1, "unknown": 0, "refused": 0}
 
 
 async def test_a_push_over_tls_reaches_kafka(tmp_path, log):

@@ -16,7 +16,7 @@ from ami_ingest.config.target import Target
 from ami_ingest.errors import NoAnswer, SerialPortFailed
 from ami_ingest.meters.read import read_meter
 from ami_ingest.transport import open_link
-from ami_ingest.transport.serial_line import adapter_name, line_state, open_line
+from ami_ingest.transport.serial_line import adapter_name, line_state, line_states, open_line
 from ami_simulator.meter import SERIAL
 
 from .conftest import access_on, hdlc_server
@@ -150,6 +150,25 @@ async def test_a_port_lost_in_the_middle_is_said(bus):
     with pytest.raises(SerialPortFailed, match=r"^Serial Port Lost \(Error 5\)$"):
         await link.send(b"x", 1)
     await link.close()
+
+    line.plug_in()
+    await (await open_link(Endpoint.parse(f"serial://{line.path}"), connect_timeout_s=1)).close()
+    assert line_states()[str(line.path)].returns == 1
+
+
+async def test_a_port_that_was_missing_and_comes_back_is_counted_once(bus):
+    line = bus()
+    endpoint = Endpoint.parse(f"serial://{line.path}")
+    await (await open_link(endpoint, connect_timeout_s=1)).close()
+    line.unplug()
+    for _ in range(2):
+        with pytest.raises(SerialPortFailed, match=r"^Serial Port Missing \(Error 2\)$"):
+            await open_link(endpoint, connect_timeout_s=0.01)
+    line.plug_in()
+    for _ in range(2):
+        await (await open_link(endpoint, connect_timeout_s=1)).close()
+
+    assert line_state(str(line.path)).returns == 1
 
 
 async def test_a_port_that_takes_nothing_hangs_and_is_reset_for_the_next_turn(bus, tmp_path, log):
