@@ -331,8 +331,8 @@ cannot be meant is left out, with a line in the log. Where a file has a meter of
 
 The agent looks at the configuration and the inventory file every two seconds, at secrets files every 30 seconds, and
 at all of them on SIGHUP (`systemctl reload`). Meters with all that settings, groups, schedules, links and networks
-say of them, and `push`, take effect at once, without touching meters that did not change. All else waits for a
-restart: the log names the keys. What is wrong is refused and said once; what was in force stays.
+say of them, `push`, `poll`, `spool` and `logs.level` take effect at once, without touching meters that did not change.
+All else waits for a restart: the log names the keys. What is wrong is refused and said once; what was in force stays.
 
 ## Environment
 

@@ -18,7 +18,7 @@ from ami_ingest.control.place import Place
 from ami_ingest.control.server import ControlServer
 from ami_ingest.descriptors import raise_limit
 from ami_ingest.inside import AgentInside
-from ami_ingest.logs import opened
+from ami_ingest.logs import opened, set_level
 from ami_ingest.meters.counters import CounterStore
 from ami_ingest.push.listener import Listener
 from ami_ingest.schedule.scheduler import Scheduler
@@ -135,7 +135,9 @@ async def serve(
             publisher.start()
 
             def apply(new: AgentConfig) -> None:
-                scheduler.apply(new.meters)
+                set_level(log, new.logs.level)
+                spool.bound(new.spool.max_mb << 20, new.spool.max_age_s, new.spool.when_full)
+                scheduler.apply(new.meters, new.poll)
                 call_in.apply(new.meters, new.push)
                 listener.apply(new.push, new.meters)
                 inside.apply(new)

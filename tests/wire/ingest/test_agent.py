@@ -17,6 +17,7 @@ from ami_ingest import agent
 from ami_ingest.config.endpoint import location
 from ami_ingest.config.file import load, read
 from ami_ingest.config.watch import Watch
+from ami_ingest.control.client import Agent
 from ami_ingest.frames import Frames
 from ami_ingest.send import send
 from ami_simulator import MeterServer, VirtualMeter
@@ -141,7 +142,7 @@ async def test_a_changed_configuration_reaches_meters_and_pushes_while_the_agent
     assert await refused.read() == b""
     assert listener.connections == 1
     (entry,) = [entry for entry in log if entry["event"] == "the configuration has changed"]
-    assert (entry["added"], entry["push"]) == (1, True)
+    assert (entry["added"], entry["keys"]) == (1, ["push.max_connections"])
 
     config.write_text(CONFIG)
     while len([entry for entry in log if entry["event"] == "the configuration has changed"]) < 2:  # noqa: ASYNC110
@@ -167,6 +168,23 @@ from ami_ingest.config.watch import Watch
 watch = Watch(read(Path(sys.argv[1])), period_s=3600)
 agent.run(watch.config, watch=watch)
 """
+
+
+def test_the_level_of_the_log_changes_while_the_agent_runs(config):
+    config.write_text(CONFIG + "logs: {level: warning}\n")
+    with subprocess.Popen([sys.executable, "-c", RUN, str(config)], stderr=subprocess.PIPE, text=True) as process:
+        entries = (entry for entry in map(json.loads, process.stderr) if entry["level"] == "info")
+        while not (config.parent / "state" / "control.sock").exists():
+            pass
+        config.write_text(CONFIG + "logs: {level: info}\nspool: {max_mb: 9}\n")
+        with Agent(config.parent / "state" / "control.sock", 20.0) as found:
+            found.reload()
+        changed = next(entry for entry in entries if entry["event"] == "the configuration has changed")
+        os.kill(process.pid, signal.SIGTERM)
+        after = [entry["event"] for entry in entries]
+
+    assert changed["keys"] == ["spool.max_mb", "logs.level"]
+    assert after == ["stopping", "stopped"]
 
 
 def test_sighup_reads_the_configuration_again_and_the_process_goes_on(config):

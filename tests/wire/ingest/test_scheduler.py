@@ -224,6 +224,21 @@ async def test_what_is_asked_does_not_wait_for_meters_that_hang(serve, behave, s
     assert ("default", "T1_TIMEOUT") not in scheduler.stats.results
 
 
+async def test_more_at_once_holds_for_meters_that_wait_already(serve, behave, started):
+    served = await serve()
+    meters = [known(await behave(silent), "hangs"), known(served.at, schedules=())]
+    scheduler = started(meters, poll=Poll(1))
+    await until(lambda: scheduler.stats.running == 1)
+    meters[1] = replace(meters[1], schedules=(ONCE,))
+    scheduler.apply(meters)
+    await until(lambda: scheduler.stats.waiting["scheduled"] == 1)
+
+    scheduler.apply(meters, Poll(2))
+    await until(lambda: ok(scheduler) == 1)
+
+    assert ("default", "T1_TIMEOUT") not in scheduler.stats.results
+
+
 async def test_never_two_sessions_with_one_meter_and_asked_goes_first(serve, started):
     served = await serve()
     most = 0

@@ -8,20 +8,22 @@ from typing import Any, Final, NamedTuple
 
 from ami_ingest.config.model import AgentConfig
 
-LIVE: Final = frozenset({"push", "meters"})
-"""What a running agent takes over: meters with all that settings, groups, schedules, links and networks say of them,
-and the push listener's bounds and policies. Everything else waits for a restart."""
+LIVE: Final = frozenset({"meters", "push", "poll", "spool"})
+"""What a running agent takes over, beside the log's level: meters with all that settings, groups, schedules, links and
+networks say of them, and the bounds and policies of pushes, polling and the spool. Everything else waits for a
+restart."""
 
 
 class Difference(NamedTuple):
-    """Meters that came, went and changed, and the keys that wait for a restart."""
+    """Meters that came, went and changed, and the keys that differ beside them."""
 
     added: int
     removed: int
     changed: int
-    push: bool
-    """Whether bounds or policies of the push listener changed."""
+    live: tuple[str, ...]
+    """Keys that take effect at once."""
     waiting: tuple[str, ...]
+    """Keys that wait for a restart."""
 
 
 def difference(old: AgentConfig, new: AgentConfig) -> Difference:
@@ -33,19 +35,20 @@ def difference(old: AgentConfig, new: AgentConfig) -> Difference:
         added=len(after) - len(common),
         removed=len(before) - len(common),
         changed=sum(before[name] != after[name] for name in common),
-        push=old.push != new.push,
-        waiting=tuple(_waiting(old, new)),
+        live=tuple(_keys(old, taken_over(old, new))),
+        waiting=tuple(_keys(taken_over(old, new), new)),
     )
 
 
 def taken_over(old: AgentConfig, new: AgentConfig) -> AgentConfig:
     """Return the configuration that a running agent has afterwards."""
-    return replace(old, **{name: getattr(new, name) for name in LIVE})
+    live = {name: getattr(new, name) for name in LIVE}
+    return replace(old, logs=replace(old.logs, level=new.logs.level), **live)
 
 
-def _waiting(old: AgentConfig, new: AgentConfig) -> Iterator[str]:
+def _keys(old: AgentConfig, new: AgentConfig) -> Iterator[str]:
     for field in fields(AgentConfig):
-        if field.name not in LIVE:
+        if field.name != "meters":
             yield from _differing(field.name, getattr(old, field.name), getattr(new, field.name))
 
 
@@ -56,5 +59,5 @@ def _differing(name: str, old: Any, new: Any) -> Iterator[str]:
         for field in fields(old):
             yield from _differing(f"{name}.{field.name}", getattr(old, field.name), getattr(new, field.name))
     else:
-        # `max_age_s` is `max_age` in the file.
-        yield name.removesuffix("_s") if name.endswith("max_age_s") else name
+        # `max_age_s` is `max_age` in the file; `connections_per_s` is called so there too.
+        yield name.removesuffix("_s") if name.endswith(("max_age_s", "idle_timeout_s")) else name

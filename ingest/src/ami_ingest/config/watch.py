@@ -60,7 +60,7 @@ class Watch:
         self._awake.set()
 
     async def run(self, apply: Callable[[AgentConfig], None], log: FilteringBoundLogger) -> None:
-        """Watch until cancelled; `apply` gets each configuration whose meters or push listener differ."""
+        """Watch until cancelled; `apply` gets each configuration of which something takes effect at once."""
         secrets_due = self._now() + self._secrets_every_s
         _complain(self._left_out, log)
         try:
@@ -149,7 +149,7 @@ class Watch:
             added=found.added,
             removed=found.removed,
             changed=found.changed,
-            push=found.push,
+            keys=list(found.live),
         )
         if found.waiting:
             log.warning(

@@ -4,6 +4,6 @@
 bounded and found again · `folder` `ingest.log` and `error.log` · `logger` all of it together
 """
 
-from ami_ingest.logs.logger import discard, logger, opened
+from ami_ingest.logs.logger import discard, logger, opened, set_level
 
-__all__ = ["discard", "logger", "opened"]
+__all__ = ["discard", "logger", "opened", "set_level"]

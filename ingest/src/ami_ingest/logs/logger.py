@@ -74,6 +74,22 @@ def opened(logs: Logs, stream: TextIO | None = None, *, quiet: bool = False, sha
         folder.close()
 
 
+def set_level(log: Logger, level: str) -> None:
+    """Have a log of `opened`, and whatever is bound to it already, leave out what is less important from now on.
+
+    What decides stays the method itself, so that a line that is left out costs nothing. Other logs stay as they are.
+    """
+    kind = type(log.bind())
+    if issubclass(kind, _Levelled):
+        for name, method in vars(structlog.make_filtering_bound_logger(level)).items():
+            if not name.startswith("__"):
+                setattr(kind, name, method)
+
+
+class _Levelled:
+    """The class of one log alone: its level can be another tomorrow."""
+
+
 def _told(trouble: Trouble | None) -> Event:
     """Make an event of what the files' thread tells."""
     if trouble is None:
@@ -98,7 +114,7 @@ def _made(sink: Callable[[Event], None], level: str = "info") -> Logger:
         structlog.wrap_logger(
             None,
             processors=[structlog.processors.add_log_level, _stamped, structlog.processors.format_exc_info, end],
-            wrapper_class=structlog.make_filtering_bound_logger(level),
+            wrapper_class=type("BoundLogger", (_Levelled, structlog.make_filtering_bound_logger(level)), {}),
             cache_logger_on_first_use=True,
         ),
     )

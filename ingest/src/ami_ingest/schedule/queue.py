@@ -66,6 +66,10 @@ class ReadyQueue:
             lane.bucket = TokenBucket(network.connections_per_s, now)
             self._offer(network.name, lane)
 
+    def limit_all(self, connections_per_s: float | None, now: float) -> None:
+        """Take another connection rate of all lanes together over."""
+        self._bucket = TokenBucket(connections_per_s, now)
+
     def pop(self, now: float, lowest: Priority = Priority.BACKFILL) -> tuple[Job, str | None] | None:
         """Return the best job that may start, and its lane, which counts it as running; None where there is none.
 

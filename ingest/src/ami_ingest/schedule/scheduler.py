@@ -91,9 +91,16 @@ class Scheduler:
 
     # -- the inventory ------------------------------------------------------------------------------------------
 
-    def apply(self, meters: Iterable[Meter]) -> None:
-        """Take the inventory as it is now. What did not change goes on: sessions, turns, what was learned."""
+    def apply(self, meters: Iterable[Meter], poll: Poll | None = None) -> None:
+        """Take the inventory as it is now. What did not change goes on: sessions, turns, what was learned.
+
+        `poll` gives other bounds; jobs that run beyond them end as they would.
+        """
         now = self._now()
+        if poll is not None:
+            if poll.connections_per_s != self._poll.connections_per_s:
+                self._ready.limit_all(poll.connections_per_s, now)
+            self._poll = poll
         wanted = {meter.id: meter for meter in meters}
         networks = networks_of(wanted.values())
         for name in set(self._states) - set(wanted):

@@ -110,7 +110,6 @@ class Publisher:
         self._grace_s = 0.0
         self._failure: KafkaError | None = None
         self._handed: deque[_Handed] = deque()
-        self._max_bytes = min(_MAX_IN_FLIGHT_BYTES, spool.max_bytes // 4)
         self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
         self.published = 0
         """Records that Kafka acknowledged since the start, by whole segments of the spool."""
@@ -193,7 +192,8 @@ class Publisher:
     def _hand_over_segment(self, producer: Producer, handed: _Handed, ended: Callable[[], bool]) -> bool:
         """Hand over what is left of a segment; False where it ended before."""
         segment, topic, delivered = handed.segment, self._topic, handed.delivered
-        while len(self._handed) > 1 and (self.in_flight > _MAX_IN_FLIGHT or self.in_flight_bytes > self._max_bytes):
+        most = min(_MAX_IN_FLIGHT_BYTES, self._spool.max_bytes // 4)
+        while len(self._handed) > 1 and (self.in_flight > _MAX_IN_FLIGHT or self.in_flight_bytes > most):
             if not self._await_room(producer, ended):
                 return False
         number = segment.first + handed.over

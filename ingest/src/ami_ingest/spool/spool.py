@@ -229,6 +229,25 @@ class Spool:
             remedy="bring Kafka back, or give the spool more room (spool.max_mb)",
         )
 
+    def bound(self, max_bytes: int, max_age_s: float | None, when_full: WhenFull) -> None:
+        """Take other bounds, and another policy; what exceeds them is dealt with as if it had just come."""
+        with self._lock:
+            self.max_bytes, self._max_age_s, self._when_full = max_bytes, max_age_s, when_full
+            if not self._full and self._bytes >= max_bytes and when_full == "wait":
+                self._fill()
+            self._relieve()
+
+    def _relieve(self) -> None:
+        """Let sources go on where there is room for them."""
+        if self._full and (self._bytes < self.max_bytes * 0.9 or self._when_full != "wait"):
+            self._full = False
+            self._log.info("the spool has room again", bytes=self._bytes)
+        if self._resume and self._welcome():
+            waiting, self._resume = self._resume, []
+            for loop, event in waiting:
+                if not loop.is_closed():
+                    loop.call_soon_threadsafe(event.set)
+
     # -- out ----------------------------------------------------------------------------------------------------
 
     def reader(self) -> SpoolReader:
@@ -473,15 +492,8 @@ class Spool:
         self._recent += segments
         self._recent_bytes += written
         self._written = writer.next - 1
-        if self._full and self._bytes < self.max_bytes * 0.9:
-            self._full = False
-            self._log.info("the spool has room again", bytes=self._bytes)
         self._news.notify_all()
-        if self._resume and self._welcome():
-            waiting, self._resume = self._resume, []
-            for loop, event in waiting:
-                if not loop.is_closed():
-                    loop.call_soon_threadsafe(event.set)
+        self._relieve()
 
     def _wait_for_the_disk(self, writer: SpoolFile, error: sqlite3.Error, published: int) -> bool:
         """Say once that the disk fails, make what room is possible, and wait; False where the spool is closing."""
@@ -535,8 +547,9 @@ class Spool:
     def _tidy(self, writer: SpoolFile) -> None:
         """Drop what the policies say, and give free pages back."""
         try:
-            if self._max_age_s is not None:
-                older = now_us() - int(self._max_age_s * 1e6)
+            max_age_s = self._max_age_s
+            if max_age_s is not None:
+                older = now_us() - int(max_age_s * 1e6)
                 self._drop(writer, writer.drop(self._handed, older_than_us=older), "max_age_s")
             if self._over():
                 octets = self._bytes - self._pending - int(self.max_bytes * 0.9)

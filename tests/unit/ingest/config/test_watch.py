@@ -77,7 +77,7 @@ async def test_a_changed_file_is_taken_over(path, log):
         assert [schedule.every_s for schedule in applied[-1].meters[0].schedules] == [7200.0]
         assert watch.config is applied[-1]
         (entry,) = [entry for entry in log if entry["event"] == "the configuration has changed"]
-        assert (entry["added"], entry["removed"], entry["changed"], entry["push"]) == (0, 0, 1, False)
+        assert (entry["added"], entry["removed"], entry["changed"], entry["keys"]) == (0, 0, 1, [])
 
 
 async def test_a_changed_inventory_is_taken_over(path, log):
@@ -156,24 +156,27 @@ async def test_what_needs_a_restart_waits_and_is_named(path, log):
     async with watching(path, log) as (watch, applied):
         path.write_text(
             CONFIG.replace("edge-1", "edge-2").replace("localhost:1", "other:1").replace("every: 1h", "every: 2h")
-            + "spool: {max_mb: 9, max_age: 1d}\npush: {max_connections: 7}\nlogs: {keep: 3}\n"
+            + "spool: {max_mb: 9, max_age: 1d}\npush: {max_connections: 7, idle_timeout: 5s}\n"
+            + "poll: {connections_per_s: 5}\nlogs: {keep: 3, level: debug}\n"
             + "listen: [{transport: udp}]\n"
         )
         await until(lambda: applied)
         await until(lambda: len(log) == 2)
 
         (new,) = applied
-        assert (new.agent, new.kafka.bootstrap, new.spool.max_mb) == ("edge-1", "localhost:1", 1024)
+        assert (new.agent, new.kafka.bootstrap, new.logs.keep) == ("edge-1", "localhost:1", 10)
+        assert (new.spool.max_mb, new.poll.connections_per_s, new.logs.level) == (9, 5.0, "debug")
         assert (new.push.max_connections, new.meters[0].schedules[0].every_s) == (7, 7200.0)
-        assert log[-1]["event"] == "these keys take effect after a restart"
-        assert set(log[-1]["keys"]) == {
-            "agent",
-            "kafka.bootstrap",
+        assert set(log[0]["keys"]) == {
+            "push.max_connections",
+            "push.idle_timeout",
             "spool.max_mb",
             "spool.max_age",
-            "logs.keep",
-            "listen",
+            "poll.connections_per_s",
+            "logs.level",
         }
+        assert log[-1]["event"] == "these keys take effect after a restart"
+        assert set(log[-1]["keys"]) == {"agent", "kafka.bootstrap", "logs.keep", "listen"}
 
         watch.reload()
         await until(lambda: len(log) == 3)
@@ -299,6 +302,6 @@ def test_the_difference_of_two_configurations(path):
     (path.parent / "m.csv").write_text("id,address\nm7,tcp://h:1\nm8,tcp://h:1\n")
     new = load(path)
 
-    assert difference(old, new) == (2, 1, 1, False, ())
-    assert difference(old, old) == (0, 0, 0, False, ())
+    assert difference(old, new) == (2, 1, 1, (), ())
+    assert difference(old, old) == (0, 0, 0, (), ())
     assert taken_over(old, new) == new

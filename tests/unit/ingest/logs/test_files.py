@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from ami_ingest.config.model import Logs
-from ami_ingest.logs import logger, opened
+from ami_ingest.logs import logger, opened, set_level
 from ami_ingest.logs.logger import to_journal
 from ami_ingest.logs.rotating import RotatingFile
 
@@ -54,6 +54,21 @@ def test_what_is_less_important_than_wished_is_left_out(tmp_path):
         log.warning("slow")
         log.error("broken")
     assert [line.rsplit(" ", 1)[1] for line in lines(tmp_path / "ingest.log")] == ["broken"]
+
+
+def test_the_level_changes_for_what_is_bound_already_and_for_no_other_log(tmp_path):
+    with opened(Logs(folder=tmp_path / "one"), io.StringIO()) as log, opened(Logs(folder=tmp_path / "two")) as other:
+        bound = log.bind(meter="m-1")
+        bound.debug("left out")
+        set_level(bound, "debug")
+        for each in (log, bound, bound.bind(more=1), other):
+            each.debug("said")
+        set_level(log, "error")
+        for each in (log, bound, other):
+            each.warning("slow")
+    words = [line.split()[-1 if "more" not in line else -2] for line in lines(tmp_path / "one" / "ingest.log")]
+    assert words == ["said"] * 3
+    assert [line.split()[-1] for line in lines(tmp_path / "two" / "ingest.log")] == ["slow"]
 
 
 def test_a_folder_that_cannot_be_written_is_told_once_and_tried_again(tmp_path):

@@ -150,3 +150,16 @@ def test_a_clock_that_is_set_back_does_not_stop_a_bucket():
     bucket.take(1000.0)
 
     assert bucket.ready_at(500.0) == pytest.approx(501.0)
+
+
+def test_another_connection_rate_of_all_holds_at_once():
+    ready = queue(rate=1.0)
+    for number in range(4):
+        ready.push(turn(f"t{number}"), None, 0.0)
+    assert popped(ready) == ["t0"]
+
+    ready.limit_all(2.0, 0.0)
+    assert popped(ready) == ["t1", "t2"]
+    assert ready.ready_at(0.0) == 0.5
+    ready.limit_all(None, 0.0)
+    assert popped(ready) == ["t3"]

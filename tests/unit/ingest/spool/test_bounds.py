@@ -172,3 +172,32 @@ def test_after_days_away_the_file_shrinks_again(make_spool, make_record):
 
     assert spool.depth == (0, 0)
     assert wal.stat().st_size <= 17 << 20
+
+
+def test_other_bounds_hold_at_once(make_spool, make_record):
+    spool = make_spool(max_bytes=1 << 30)
+    fill(spool, make_record, 40)
+    before = spool.depth[1]
+
+    spool.bound(before // 2, None, "wait")
+    assert spool.full
+    spool.bound(before // 2, None, "drop-oldest")
+    assert not spool.full
+    until(lambda: spool.depth[1] <= before // 2)
+    assert spool.dropped_records
+    spool.bound(1 << 30, 60.0, "wait")
+    until(lambda: spool.depth[0] == 0)  # they are from 1970
+    assert spool.offer([make_record(41)])
+
+
+async def test_who_waits_for_room_goes_on_where_the_bound_gives_it(make_spool, make_record):
+    spool = make_spool(max_bytes=5_000)
+    await asyncio.to_thread(fill, spool, make_record, 10)
+    waiting = asyncio.create_task(spool.room())
+    await asyncio.sleep(0)
+    assert spool.full
+    assert not waiting.done()
+
+    spool.bound(1 << 30, None, "wait")
+
+    await asyncio.wait_for(waiting, 30)
