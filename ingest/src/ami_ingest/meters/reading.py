@@ -24,7 +24,7 @@ from ami_ingest.errors import AssociationRejected, ExchangeFailed, SessionError
 from ami_ingest.meters import rows
 from ami_ingest.meters.access import MeterAccess
 from ami_ingest.meters.clock_error import clock_error
-from ami_ingest.meters.counters import BLOCK, CounterStore, DurableCounter
+from ami_ingest.meters.counters import CounterStore, DurableCounter
 from ami_ingest.meters.line import Line
 from ami_ingest.meters.meter_time import MeterTime
 from ami_ingest.meters.objects import CLOCK, DATA, PROFILE_GENERIC, MeterObjects
@@ -79,6 +79,7 @@ class MeterReader:
         "_objects",
         "_public_is_silent",
         "_settings",
+        "_shown",
         "_system_title",
         "access",
         "line",
@@ -109,6 +110,8 @@ class MeterReader:
         self._known_since = time.monotonic()
         self._system_title: bytes | None = None
         self._counter: DurableCounter | None = None
+        self._shown: int | None = None
+        """The counter that the meter last showed."""
         self._public_is_silent = False
         self._settings: ClientSettings | None = None
 
@@ -232,15 +235,18 @@ class MeterReader:
                 seen, link = await self._counter_of_the_meter(link)
             counter = self._counters.counter(secrets.client_system_title, secrets.guek)
             # It is on disk before it is used; a disk is too slow to wait for in the event loop.
-            before = await asyncio.to_thread(counter.raise_to, 0 if seen is None else seen + 1)
-            if seen is not None and seen + 1 + BLOCK < before:
+            ours = await asyncio.to_thread(counter.raise_to, 0 if seen is None else seen + 1)
+            # Ours says nothing about this meter: others may have the same key.
+            if seen is not None and self._shown is not None and seen < self._shown:
                 self._log.warning(
-                    "the meter shows a lower invocation counter than its key was used with; ours is not lowered",
+                    "the meter shows a lower invocation counter than before; ours is not lowered",
                     meter=self.access.name,
                     shown=seen,
-                    ours=before,
+                    before=self._shown,
+                    ours=ours,
                     remedy="find out whether the meter was exchanged or reset; roll its key if it was",
                 )
+            self._shown = self._shown if seen is None else seen
             self._counter = counter
         return self._counter, link
 
