@@ -5,8 +5,9 @@ publishes what it holds, so "on disk" is as strong as "acknowledged by Kafka": a
 more than one answer is read again.
 
 After an absence of more than a day the newest rows are read first. What is left is a range that stands beside the
-position and shrinks from its beginning as backfill reads it, day by day; a restart goes on with it. Single rows that an
-answer did not have are asked for once more, later: some meters store late, others had no power, and only asking tells.
+position and shrinks from its beginning as backfill reads it, day by day; a restart goes on with it. Another absence
+meanwhile is another range. Single rows that an answer did not have are asked for once more, later: some meters store
+late, others had no power, and only asking tells.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ _DAYS_AT_ONCE: Final = 2
 _LEFT_FROM: Final = b"<"
 _LEFT_TO: Final = b">"
 """Behind a profile's OBIS code: the positions that bound what is left of an absence."""
+_ABSENCES: Final = (b"", b"2", b"3", b"4")
+"""Behind these: of which of several; one more is joined with the last, and what was read in between is read again."""
 
 
 class Store(Protocol):
@@ -84,12 +87,11 @@ class RowsRead:
 
     async def left(self) -> Hole | None:
         """Return what is left of an absence: the range not yet read, both ends inclusive."""
-        start, end = await self._position(_LEFT_FROM), await self._position(_LEFT_TO)
-        return None if start is None or end is None or start > end else (start, end)
+        return next((left for _, left in await self._absences() if left is not None), None)
 
     async def next_day(self, reader: MeterReader, session: MeterSession, clock: MeterTime) -> int:
         """Read the first local day of what is left; return how many rows came."""
-        left = await self.left()
+        which, left = next(((which, left) for which, left in await self._absences() if left is not None), (b"", None))
         if left is None:
             return 0
         first, last = next(clock.days(*left))
@@ -100,7 +102,7 @@ class RowsRead:
                     f"Rows Refused (profile {format_obis(self._profile.obis)})",
                     "check the access rights of this client; the rows stay due",
                 )
-            await self._put(reading, [self._stand(last + _SECOND, _LEFT_FROM)])
+            await self._put(reading, [self._stand(last + _SECOND, _LEFT_FROM + which)])
             rows += len(reading.stamps)
         return rows
 
@@ -114,10 +116,23 @@ class RowsRead:
         return rows
 
     async def _leave(self, start: datetime, recent: datetime) -> None:
-        """Leave everything before `recent` to backfill; what was left already is joined with it."""
-        left = await self.left()
+        """Leave everything before `recent` to backfill, beside what is left of earlier absences."""
+        absences = await self._absences()
+        which, left = next((each for each in absences if each[1] is None), absences[-1])
         first = start if left is None else min(start, left[0])
-        await self._store.put([], [self._stand(first, _LEFT_FROM), self._stand(recent - _SECOND, _LEFT_TO)])
+        bounds = [self._stand(first, _LEFT_FROM + which), self._stand(recent - _SECOND, _LEFT_TO + which)]
+        await self._store.put([], bounds)
+
+    async def _absences(self) -> list[tuple[bytes, Hole | None]]:
+        """Return the absences, each with what is left of it; up to one that never was, if there is room for it."""
+        found: list[tuple[bytes, Hole | None]] = []
+        for which in _ABSENCES:
+            start = await self._position(_LEFT_FROM + which)
+            end = None if start is None else await self._position(_LEFT_TO + which)
+            found.append((which, None if start is None or end is None or start > end else (start, end)))
+            if start is None:
+                break
+        return found
 
     async def _put(self, reading: Reading, positions: list[Position]) -> None:
         await self._store.put(reading.records, positions)
