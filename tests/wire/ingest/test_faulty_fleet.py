@@ -76,3 +76,25 @@ async def test_every_faulty_meter_is_named_with_the_right_wording(tmp_path, log,
     assert not wrong
     assert all(said[meter]["cause"] and said[meter]["remedy"] for meter in faulty)
     assert set(said) == set(faulty)
+
+
+@pytest.mark.timeout(600)
+async def test_every_weak_signal_is_told_of_its_meter(tmp_path, log):
+    count = 100
+    tree = {"meters": count, "authentication": {"lls": 0.5, "hls-gmac": 0.5}, "listen": TREE["listen"]}
+    schedule = Schedule("cell", 86_400.0, jitter_s=0.001, read=(Target.parse("47:0.0.25.6.0.255:6"),))
+    with fleet({**tree, "faults": [{"kind": "weak-signal", "share": 0.1, "dbm": -111}]}) as description:
+        meters = inventory(description, LinkProfile(connect_timeout_s=30.0, request_timeout_s=30.0), (schedule,))
+        scheduler = Scheduler(meters, Store(), CounterStore(tmp_path), agent="edge-1", poll=Poll(20), log=log.logger())
+        polling = asyncio.create_task(scheduler.run())
+        while scheduler.stats.results.total() < count:  # noqa: ASYNC110  it counts
+            await asyncio.sleep(0.02)
+        polling.cancel()
+        await asyncio.gather(polling, return_exceptions=True)
+
+    plan = FaultPlan(description.faults, description.seed, count, Members(description).hdlc)
+    weak = {meters[index].id for fault in plan for index in plan.meters(fault)}
+    said = {entry["meter"]: entry["dbm"] for entry in log if entry["event"] == "the meter's signal is weak"}
+    assert said == dict.fromkeys(weak, -111)
+    assert scheduler.stats.signals_weak.total() == 10
+    assert sum(found.count for found in scheduler.stats.signals.values()) == count
