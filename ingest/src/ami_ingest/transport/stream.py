@@ -39,7 +39,7 @@ class StreamLink(asyncio.Protocol):
         """Send octets; see `Link`."""
         transport = self._transport
         if transport is None or transport.is_closing():
-            raise self._inbox.error or connection_closed()
+            raise await self._why_closed(timeout_s)
         transport.write(data)
         if self._drained is not None and not await within(self._drained, timeout_s):
             raise timeout_error(timeout_s)
@@ -61,6 +61,13 @@ class StreamLink(asyncio.Protocol):
         transport.close()
         if not await within(self._closed, _CLOSE_S):
             transport.abort()
+
+    async def _why_closed(self, timeout_s: float) -> Exception:
+        """Return what ended the link; a transport that is closing tells it in a later turn of the loop."""
+        if self._inbox.error is None and self._transport is not None:
+            self._closed = self._closed or asyncio.get_running_loop().create_future()
+            await within(self._closed, timeout_s)
+        return self._inbox.error or connection_closed()
 
     def put_back(self, data: bytes) -> None:
         """Return octets that were received already: they come first again."""
