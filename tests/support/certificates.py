@@ -42,6 +42,7 @@ class Authority:
                 serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
             )
         )
+        paths[1].chmod(0o600)
         return Tls(*paths, trust, **tls)
 
     def _builder(self, subject, key, valid):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import typer
+
 from ami_cli.asking import is_address, way_to
 from ami_cli.console import console, print_json
 from ami_cli.meter_options import (
@@ -16,8 +18,14 @@ from ami_cli.meter_options import (
     Server,
     Suite,
     Timeout,
+    TlsCertificate,
+    TlsOptions,
+    TlsPrivateKey,
+    TlsServerName,
+    TlsTrust,
     Verbose,
     access_to,
+    refuse_unused,
 )
 from ami_cli.options import Json
 
@@ -27,6 +35,7 @@ if TYPE_CHECKING:
 
 
 def ping(
+    context: typer.Context,
     meter: Meter,
     *,
     config: Config = None,
@@ -36,6 +45,10 @@ def ping(
     auth: Authentication = "none",
     suite: Suite = 0,
     secrets: Secrets = None,
+    tls_certificate: TlsCertificate = None,
+    tls_private_key: TlsPrivateKey = None,
+    tls_trust: TlsTrust = None,
+    tls_server_name: TlsServerName = None,
     timeout: Timeout = 10.0,
     verbose: Verbose = False,
     as_json: Json = False,
@@ -46,8 +59,11 @@ def ping(
     """
     access = None
     if is_address(meter):
-        access = access_to(meter, client=client, server=server, auth=auth, suite=suite, secrets=secrets)
+        tls = TlsOptions(tls_certificate, tls_private_key, tls_trust, tls_server_name)
+        access = access_to(meter, client=client, server=server, auth=auth, suite=suite, secrets=secrets, tls=tls)
         access = access.within(timeout)
+    else:
+        refuse_unused(context, meter)
     with way_to(meter, access=access, control=control, config=config, timeout_s=timeout, verbose=verbose) as way:
         try:
             pinged = way.ping()

@@ -19,8 +19,14 @@ from ami_cli.meter_options import (
     Server,
     Suite,
     Timeout,
+    TlsCertificate,
+    TlsOptions,
+    TlsPrivateKey,
+    TlsServerName,
+    TlsTrust,
     Verbose,
     access_to,
+    refuse_unused,
 )
 from ami_cli.options import Json
 from ami_cli.times import parse_time
@@ -31,6 +37,7 @@ if TYPE_CHECKING:
 
 
 def read(
+    context: typer.Context,
     meter: Meter,
     obis: Annotated[
         list[str] | None, typer.Argument(metavar="OBIS…", help="OBIS, CLASS:OBIS or CLASS:OBIS:ATTRIBUTE.")
@@ -43,6 +50,10 @@ def read(
     auth: Authentication = "none",
     suite: Suite = 0,
     secrets: Secrets = None,
+    tls_certificate: TlsCertificate = None,
+    tls_private_key: TlsPrivateKey = None,
+    tls_trust: TlsTrust = None,
+    tls_server_name: TlsServerName = None,
     profile: Annotated[str | None, typer.Option("--profile", metavar="OBIS", help="A load profile to read.")] = None,
     start: Annotated[
         str | None, typer.Option("--from", metavar="TIME", help="First row's stamp, ISO 8601 with offset, inclusive.")
@@ -68,7 +79,10 @@ def read(
         raise CommandError("There is nothing to read", "name an OBIS code, or a --profile", ExitCode.USAGE)
     access = None
     if is_address(meter):
-        access = access_to(meter, client=client, server=server, auth=auth, suite=suite, secrets=secrets)
+        tls = TlsOptions(tls_certificate, tls_private_key, tls_trust, tls_server_name)
+        access = access_to(meter, client=client, server=server, auth=auth, suite=suite, secrets=secrets, tls=tls)
+    else:
+        refuse_unused(context, meter)
     with way_to(meter, access=access, control=control, config=config, timeout_s=timeout, verbose=verbose) as way:
         answers = way.read(targets, rows)
         access = way.access

@@ -65,7 +65,7 @@ def read_credentials(path: Path) -> Credentials:
     member is wrong. No message holds a value of the file.
     """
     try:
-        refuse_readable(path)
+        refuse_readable(path, "secrets file")
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         reason = error.strerror or type(error).__name__
@@ -96,11 +96,11 @@ def read_credentials(path: Path) -> Credentials:
     )
 
 
-def refuse_readable(path: Path) -> None:
-    """Refuse a file that others may read. Raises ConfigError, and OSError where it is not there."""
+def refuse_readable(path: Path, what: str) -> None:
+    """Refuse a secret file that others may read. Raises ConfigError, and OSError where it is not there."""
     mode = stat.S_IMODE(path.stat().st_mode)
     if mode & 0o077:
-        raise ConfigError(f"{path}: others may read this secrets file (mode {mode:03o}); run: chmod 600 {path}")
+        raise ConfigError(f"{path}: others may read this {what} (mode {mode:03o}); run: chmod 600 {path}")
 
 
 def missing_credentials(

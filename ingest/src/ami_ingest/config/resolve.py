@@ -283,7 +283,7 @@ def _readable(path: Path, at: Location, *, secret: bool) -> None:
         with path.open("rb"):
             pass
         if secret:
-            refuse_readable(path)
+            refuse_readable(path, "private key")
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise Mistake(at, f"{path} cannot be read ({reason}); correct the path") from None

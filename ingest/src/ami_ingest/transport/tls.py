@@ -8,6 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
+from ami_ingest.config.credentials import refuse_readable
 from ami_ingest.config.model import Tls
 from ami_ingest.errors import ConfigError, TlsFailed
 
@@ -24,14 +25,21 @@ _VERIFIED: Final = {
     _EXPIRED: ("Certificate Expired", "renew the certificate of the other side, and check both clocks"),
     _NOT_YET: ("Certificate Not Yet Valid", "check the clock of this machine, or when the certificate begins"),
     **dict.fromkeys(
-        _UNKNOWN, ("Certificate Not Trusted", "put the certificate of its issuer into the `trust` file of this link")
+        _UNKNOWN, ("Certificate Not Trusted", "name a file with its issuer's certificate as `trust` (`--tls-trust`)")
     ),
     **dict.fromkeys(
-        _NAME, ("Host Name Mismatch", "address it by a name in its certificate, or give that as `server_name`")
+        _NAME,
+        (
+            "Host Name Mismatch",
+            "address it by a name in its certificate, or give that as `server_name` (`--tls-server-name`)",
+        ),
     ),
 }
 _ALERTS: Final = {
-    "CERTIFICATE_REQUIRED": ("Client Certificate Demanded", "give this link `certificate` and `private_key`"),
+    "CERTIFICATE_REQUIRED": (
+        "Client Certificate Demanded",
+        "give this link `certificate` and `private_key` (`--tls-certificate`, `--tls-private-key`)",
+    ),
     "UNKNOWN_CA": ("Our Certificate Not Trusted", "let the other side trust the issuer of our certificate"),
     "BAD_CERTIFICATE": ("Our Certificate Refused", "give a certificate that the other side accepts"),
     "CERTIFICATE_EXPIRED": ("Our Certificate Expired", "renew the certificate of this link"),
@@ -78,6 +86,7 @@ def _load(context: ssl.SSLContext, tls: Tls) -> None:
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     if tls.private_key is not None and tls.certificate is None:
         raise ConfigError("tls has a `private_key` without its `certificate`; name both files")
+    _refuse_unusable(tls)
     if tls.certificate is not None:
         path = tls.private_key or tls.certificate
         try:
@@ -85,13 +94,13 @@ def _load(context: ssl.SSLContext, tls: Tls) -> None:
             context.load_cert_chain(tls.certificate, tls.private_key, password=lambda: "")
         except ssl.SSLError as error:
             if error.reason == "KEY_VALUES_MISMATCH":
-                raise ConfigError(f"{path}: this private key does not belong to {tls.certificate}") from None
+                raise ConfigError(
+                    f"{path}: this private key does not belong to {tls.certificate}; name the key it was issued for"
+                ) from None
             raise ConfigError(
                 f"{path}: the certificate or its private key cannot be used ({_reason(error)}); "
                 f"both must be PEM, the key without a passphrase"
             ) from None
-        except OSError as error:
-            raise _unreadable(tls.certificate, tls.private_key, error) from None
     if tls.trust is not None:
         try:
             context.load_verify_locations(tls.trust)
@@ -99,14 +108,22 @@ def _load(context: ssl.SSLContext, tls: Tls) -> None:
             raise ConfigError(
                 f"{tls.trust}: the trust file cannot be used ({_reason(error)}); it must hold PEM certificates"
             ) from None
+
+
+def _refuse_unusable(tls: Tls) -> None:
+    """OpenSSL does not say which file it could not open, and takes a key that everybody may read."""
+    for path in (tls.certificate, tls.private_key, tls.trust):
+        if path is None:
+            continue
+        try:
+            with path.open("rb"):
+                pass
+            if path is tls.private_key:
+                refuse_readable(path, "private key")
         except OSError as error:
-            raise _unreadable(tls.trust, None, error) from None
-
-
-def _unreadable(first: Path, second: Path | None, error: OSError) -> ConfigError:
-    """OpenSSL does not say which file it could not open."""
-    names = str(first) if second is None else f"{first} or {second}"
-    return ConfigError(f"{names}: the file cannot be read ({error.strerror}); correct the path or its mode")
+            raise ConfigError(
+                f"{path}: the file cannot be read ({error.strerror}); correct the path or its mode"
+            ) from None
 
 
 def _changed(tls: Tls) -> tuple[object, ...]:

@@ -61,6 +61,13 @@ def test_a_file_that_cannot_be_used_is_named(authority, change, said):
         server_context(tls)
 
 
+def test_a_private_key_that_others_may_read_is_refused(authority):
+    tls = authority.issue("meter")
+    tls.private_key.chmod(0o640)
+    with pytest.raises(ConfigError, match=r"others may read this private key \(mode 640\); run: chmod 600 "):
+        client_context(tls)
+
+
 def test_a_key_with_a_passphrase_asks_nobody(authority, tmp_path):
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
@@ -75,6 +82,7 @@ def test_a_key_with_a_passphrase_asks_nobody(authority, tmp_path):
             serialization.BestAvailableEncryption(b"secret"),
         )
     )
+    locked.chmod(0o600)
     with pytest.raises(ConfigError, match="without a passphrase"):
         client_context(Tls(tls.certificate, locked))
 

@@ -2,13 +2,12 @@
 
 import asyncio
 import contextlib
-import socket
 import ssl
-import threading
 from datetime import timedelta
 
 import pytest
 from support.certificates import Authority
+from support.tls_meter import served_over_tls
 
 from ami_dlms.framing import Framing
 from ami_dlms.server import Server, ServerSettings
@@ -50,30 +49,6 @@ async def tls_meter():
     yield start
     for server in servers:
         server.close()
-
-
-@pytest.fixture
-def alerting_port():
-    """Accept one connection as OpenSSL itself does: it says why it refuses, where asyncio just hangs up."""
-    threads = []
-
-    def start(context):
-        listening = socket.create_server(("127.0.0.1", 0))
-
-        def serve():
-            with listening, contextlib.suppress(OSError):
-                connection, _ = listening.accept()
-                with connection, context.wrap_socket(connection, server_side=True) as wrapped:
-                    wrapped.recv(1)
-
-        thread = threading.Thread(target=serve)
-        thread.start()
-        threads.append(thread)
-        return listening.getsockname()[1]
-
-    yield start
-    for thread in threads:
-        thread.join(10)
 
 
 @pytest.mark.parametrize(("scheme", "framing"), [("tls", Framing.WRAPPER), ("hdlc+tls", Framing.HDLC)])
@@ -140,15 +115,14 @@ async def test_a_certificate_that_has_ended_is_refused(authority, tls_meter):
     ("issuer", "said"),
     [(None, r"^TLS Client Certificate Demanded"), ("Other CA", r"^TLS Our Certificate Not Trusted")],
 )
-async def test_a_meter_that_refuses_our_certificate_is_understood(authority, alerting_port, tmp_path, issuer, said):
+async def test_a_meter_that_refuses_our_certificate_is_understood(authority, tmp_path, issuer, said):
     context = server_context(authority.issue("meter", hosts=["127.0.0.1"], trust=authority.trust))
-    port = alerting_port(context)
     ours = Tls(trust=authority.trust)
     if issuer is not None:
         ours = Authority(tmp_path, issuer).issue("agent", trust=authority.trust)
 
     # TLS 1.3 refuses a client after its handshake: the next wait tells.
-    with pytest.raises(TlsFailed, match=said):
+    with served_over_tls(context) as port, pytest.raises(TlsFailed, match=said):
         link = await open_link(Endpoint.parse(f"tls://127.0.0.1:{port}"), connect_timeout_s=5, tls=ours)
         try:
             await link.receive(5)
@@ -156,14 +130,13 @@ async def test_a_meter_that_refuses_our_certificate_is_understood(authority, ale
             await link.close()
 
 
-async def test_nothing_older_is_spoken(authority, alerting_port):
+async def test_nothing_older_is_spoken(authority):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls = authority.issue("meter", hosts=["127.0.0.1"])
     context.load_cert_chain(tls.certificate, tls.private_key)
     context.maximum_version = ssl.TLSVersion.TLSv1_2
-    port = alerting_port(context)
 
-    with pytest.raises(TlsFailed, match=r"^TLS Version Refused"):
+    with served_over_tls(context) as port, pytest.raises(TlsFailed, match=r"^TLS Version Refused"):
         await open_link(Endpoint.parse(f"tls://127.0.0.1:{port}"), connect_timeout_s=5, tls=Tls(trust=authority.trust))
 
 
