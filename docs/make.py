@@ -279,7 +279,8 @@ def _obis_row(code: str) -> str:
 _AGENT_CONFIG = """# Configuration of the edge agent
 
 `ami collect` reads `/etc/ami-gateway/dlms_config.yaml`, or what `--config` names. All of it is checked before
-anything starts: a mistake is one sentence with file, line, key and remedy. `ami collect --check` only checks.
+anything starts: each mistake is a sentence with file, line, key and remedy, and all of them are told at once (what keys
+mean together, once each is right by itself; 20 at most). `ami collect --check` only checks.
 
 ```yaml
 # yaml-language-server: $schema=dlms_config.schema.json
@@ -332,7 +333,8 @@ cannot be meant is left out, with a line in the log. Where a file has a meter of
 The agent looks at the configuration and the inventory file every two seconds, at secrets files every 30 seconds, and
 at all of them on SIGHUP (`systemctl reload`). Meters with all that settings, groups, schedules, links and networks
 say of them, `push`, `poll`, `spool` and `logs.level` take effect at once, without touching meters that did not change.
-All else waits for a restart: the log names the keys. What is wrong is refused and said once; what was in force stays.
+All else waits for a restart: the log names the keys. What is wrong is refused: the log says the first mistake once,
+and how many there are; what was in force stays.
 
 ## Environment
 

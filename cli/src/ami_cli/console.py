@@ -14,6 +14,8 @@ from rich.table import Table
 
 from ami_cli.errors import CommandError
 
+MOST_TOLD: Final = 20
+"""Mistakes told at once: who corrects these has begun."""
 PLAIN_WIDTH: Final = 160
 """Columns of a table where stdout is no terminal and COLUMNS does not say."""
 
@@ -59,7 +61,16 @@ def note(sentence: str) -> None:
 
 
 def print_error(error: CommandError) -> None:
-    """Print one sentence and what to do on stderr."""
+    """Print one sentence and what to do on stderr; likewise what is further wrong, within bounds."""
+    _print_error(error)
+    for one in error.further[: MOST_TOLD - 1]:
+        _print_error(one)
+    left = len(error.further) + 1 - MOST_TOLD
+    if left > 0:
+        note(f"… and {left} more")
+
+
+def _print_error(error: CommandError) -> None:
     out = console(stderr=True)
     sentence = error.sentence if error.sentence.endswith((".", "!", "?")) else error.sentence + "."
     out.print("[bold red]error:[/]", end=" ")

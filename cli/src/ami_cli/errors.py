@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import IntEnum
 
 
@@ -29,8 +30,17 @@ class ExitCode(IntEnum):
 class CommandError(Exception):
     """A failure the user can act on: printed as one sentence and what to do, without a traceback."""
 
-    def __init__(self, sentence: str, remedy: str = "", code: ExitCode = ExitCode.DEFECT) -> None:
+    def __init__(
+        self,
+        sentence: str,
+        remedy: str = "",
+        code: ExitCode = ExitCode.DEFECT,
+        *,
+        further: Sequence[CommandError] = (),
+    ) -> None:
+        """`further` are more of the same kind: other mistakes of the same file."""
         super().__init__(sentence)
         self.sentence = sentence
         self.remedy = remedy
         self.code = code
+        self.further = further

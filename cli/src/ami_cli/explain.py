@@ -6,6 +6,7 @@ The rooms raise their own typed errors; here they are known by name only, so tha
 from __future__ import annotations
 
 import errno
+from collections.abc import Sequence
 from typing import Final
 
 from ami_cli.errors import CommandError, ExitCode
@@ -69,13 +70,18 @@ def explain(error: BaseException) -> CommandError | None:
         return _missing_room(error)
     code = _code(error)
     if code is not None:
-        sentence, remedy = _sentence(error), str(getattr(error, "remedy", ""))
-        if not remedy:  # the rooms write `what is wrong; what to do` where they have no attribute for the second part
-            sentence, _, remedy = sentence.rpartition("; ") if "; " in sentence else (sentence, "", "")
-        return CommandError(sentence, remedy.rstrip("."), code)
+        remedy = str(getattr(error, "remedy", ""))
+        further = [_told(sentence, "", code) for sentence in getattr(error, "mistakes", ())[1:]]
+        return _told(_sentence(error), remedy, code, further)
     if isinstance(error, OSError) and error.filename is not None:
         return _file_error(error)
     return None
+
+
+def _told(sentence: str, remedy: str, code: ExitCode, further: Sequence[CommandError] = ()) -> CommandError:
+    if not remedy:  # the rooms write `what is wrong; what to do` where they have no attribute for the second part
+        sentence, _, remedy = sentence.rpartition("; ") if "; " in sentence else (sentence, "", "")
+    return CommandError(sentence, remedy.rstrip("."), code, further=further)
 
 
 def _code(error: BaseException) -> ExitCode | None:

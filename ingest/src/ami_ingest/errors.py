@@ -36,7 +36,14 @@ class IngestError(Exception):
 
 
 class ConfigError(IngestError):
-    """A configuration or secrets file is refused; names the file, the key and the remedy."""
+    """A configuration or secrets file is refused; each mistake names the file, the key and the remedy.
+
+    `str()` is the first of `mistakes`.
+    """
+
+    def __init__(self, *mistakes: str) -> None:
+        super().__init__(mistakes[0])
+        self.mistakes = mistakes
 
 
 class EndpointError(IngestError, ValueError):

@@ -30,4 +30,5 @@ def from_error(level: Level, name: str, error: Exception) -> Finding:
     told = explain(error)
     if told is None:
         return Finding(Level.FAIL, name, f"{type(error).__name__}: {error}", "report this")
-    return Finding(level, name, told.sentence, told.remedy)
+    sentence = f"{told.sentence} (the first of {len(told.further) + 1} mistakes)" if told.further else told.sentence
+    return Finding(level, name, sentence, told.remedy)

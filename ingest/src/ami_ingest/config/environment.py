@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any, Final
 
@@ -11,27 +11,23 @@ from pydantic.fields import FieldInfo
 
 from ami_ingest.config.form import FileForm, Section
 from ami_ingest.config.yaml_file import Location, nearest, without_none
-from ami_ingest.errors import ConfigError
 
 PREFIX: Final = "AMI_COLLECT__"
 _JSON_TYPES: Final = {"integer", "number", "boolean"}
 
 
 def overrides(environ: Mapping[str, str]) -> dict[Location, str]:
-    """Return the variables that set keys, by the key's path in the file.
+    """Return the variables that set keys, by the key's path in the file."""
+    return {path: name for path in single_values() if (name := name_of(path)) in environ}
 
-    Raises ConfigError for a variable with our prefix that names none.
-    """
-    known = {name_of(path): path for path in single_values()}
-    found: dict[Location, str] = {}
+
+def strangers(environ: Mapping[str, str]) -> Iterator[str]:
+    """Yield a sentence for each variable with our prefix that names no key."""
+    known = [name_of(path) for path in single_values()]
     for name in environ:
-        if name.startswith(PREFIX):
-            path = known.get(name)
-            if path is None:
-                otherwise = "single values of the fixed sections can be set this way, the rest in the file"
-                raise ConfigError(f"{name}: there is no such key; {nearest(name, list(known), otherwise)}")
-            found[path] = name
-    return found
+        if name.startswith(PREFIX) and name not in known:
+            otherwise = "single values of the fixed sections can be set this way, the rest in the file"
+            yield f"{name}: there is no such key; {nearest(name, known, otherwise)}"
 
 
 def put(tree: Mapping[str, Any], path: Location, text: str) -> dict[str, Any]:

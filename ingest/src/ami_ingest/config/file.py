@@ -16,8 +16,9 @@ from pydantic import ValidationError
 from ami_ingest.config import environment
 from ami_ingest.config.form import FileForm
 from ami_ingest.config.inventory import Listed, Row, read_list
+from ami_ingest.config.mistakes import Mistakes
 from ami_ingest.config.model import AgentConfig, Kafka, Listen, Logs, Meter, Poll, Push, Spool
-from ami_ingest.config.resolve import Mistake, Resolver
+from ami_ingest.config.resolve import Resolver
 from ami_ingest.config.yaml_file import Document, Location, explain, read_text, read_yaml
 from ami_ingest.errors import ConfigError
 
@@ -69,7 +70,8 @@ def load(
     """Read and check a configuration file, the inventory and the secrets files it names.
 
     `bootstrap` goes before the file's `kafka.bootstrap`, and `environ` (the process' if absent) before the file's
-    single values. Raises ConfigError with one sentence that names the file, the line, the key and the remedy.
+    single values. Raises ConfigError with a sentence for each mistake that names the file, the line, the key and the
+    remedy. What keys mean together is looked at once each is right by itself.
     """
     return read(path, bootstrap=bootstrap, environ=environ).config
 
@@ -81,18 +83,24 @@ def read(path: Path, *, bootstrap: str | None = None, environ: Mapping[str, str]
     written = _Written.read(path, bootstrap, os.environ if environ is None else environ)
     folder = path.parent
     form = written.form
-    try:
-        resolver = Resolver(form, folder)
-        config = _agent(form, folder, resolver)
-    except Mistake as mistake:
-        raise ConfigError(f"{written.place(mistake.at)}: {mistake}") from None
+    found = Mistakes()
+    resolver = Resolver(form, folder, found)
+    with found:
+        config = _agent(form, folder, resolver, found)
+    wrong = written.sentences([(mistake.at, str(mistake)) for mistake in found.found])
     rows = [Row(meter, Listed(written.document, ("meters",)), number) for number, meter in enumerate(form.meters)]
     if form.inventory is not None and form.inventory.file is not None:
         inventory = folder / form.inventory.file
         files[str(inventory)] = stamp(str(inventory))
-        rows += read_list(inventory)
+        try:
+            rows += read_list(inventory, wrong)
+        except ConfigError as error:
+            wrong += error.mistakes
+    meters = _meters(rows, resolver, wrong)
+    if wrong:
+        raise ConfigError(*wrong)
     return Loaded(
-        config=replace(config, meters=_meters(rows, resolver)),
+        config=replace(config, meters=meters),
         path=path,
         bootstrap=bootstrap,
         files=files,
@@ -116,6 +124,7 @@ class _Written:
             raise ConfigError(f"{path}: the file must hold keys like `agent:` and `kafka:`; it holds none")
         tree: Mapping[str, Any] = document.tree
         variables = environment.overrides(environ)
+        strangers = list(environment.strangers(environ))
         for location, name in variables.items():
             tree = environment.put(tree, location, environ[name])
         if bootstrap is not None:
@@ -123,21 +132,30 @@ class _Written:
         try:
             form = FileForm.model_validate(tree)
         except ValidationError as error:
-            at, sentence = explain(error, FileForm)
-            raise ConfigError(f"{_place(document, variables, at)}: {sentence}") from None
+            raise ConfigError(*strangers, *_sentences(document, variables, explain(error, FileForm))) from None
+        if strangers:
+            raise ConfigError(*strangers)
         return cls(document, variables, form)
 
-    def place(self, at: Location) -> str:
-        return _place(self.document, self.variables, at)
+    def sentences(self, wrong: Iterable[tuple[Location, str]]) -> list[str]:
+        return _sentences(self.document, self.variables, wrong)
 
 
-def _place(document: Document, variables: Mapping[Location, str], at: Location) -> str:
-    """Name the variable that said something, else file, line and key."""
-    return variables[at] if at in variables else document.place(at)
+def _sentences(
+    document: Document, variables: Mapping[Location, str], wrong: Iterable[tuple[Location, str]]
+) -> list[str]:
+    """Name the variable that said something, else file, line and key; in the order of the lines."""
+    placed = [
+        (0, f"{variables[at]}: {sentence}")
+        if at in variables
+        else (document.line(at), f"{document.place(at)}: {sentence}")
+        for at, sentence in wrong
+    ]
+    return [sentence for _, sentence in sorted(placed, key=lambda each: each[0])]
 
 
-def _agent(form: FileForm, folder: Path, resolver: Resolver) -> AgentConfig:
-    """Return everything but the meters."""
+def _agent(form: FileForm, folder: Path, resolver: Resolver, wrong: Mistakes) -> AgentConfig:
+    """Return everything but the meters; what is wrong goes to `wrong`."""
     config = AgentConfig(
         agent=form.agent,
         kafka=Kafka(form.kafka.bootstrap, form.kafka.compression),
@@ -147,7 +165,7 @@ def _agent(form: FileForm, folder: Path, resolver: Resolver) -> AgentConfig:
                 one.transport,
                 one.host,
                 one.port,
-                None if one.tls is None else resolver.tls(one.tls, ("listen", number, "tls")),
+                None if one.tls is None else resolver.tls(one.tls, ("listen", number, "tls"), wrong),
                 one.role,
             )
             for number, one in enumerate(form.listen)
@@ -176,36 +194,43 @@ def _agent(form: FileForm, folder: Path, resolver: Resolver) -> AgentConfig:
     for number, one in enumerate(config.listen):
         first = opened.setdefault((one.transport, one.host, one.port), number)
         if first != number and one.port:
-            raise Mistake(("listen", number), f"listen[{first}] opens the same socket; remove one")
+            wrong.add(("listen", number), f"listen[{first}] opens the same socket; remove one")
     control = config.control or config.state_dir / "control.sock"
     if len(os.fsencode(control)) > _MOST_SOCKET_PATH:
         at: Location = ("state_dir",) if config.control is None else ("control",)
-        raise Mistake(
+        wrong.add(
             at, f"{control} is longer than the {_MOST_SOCKET_PATH} octets of a socket's path; write a shorter one"
         )
     return config
 
 
-def _meters(rows: list[Row], resolver: Resolver) -> tuple[Meter, ...]:
-    """Make the meters. Raises ConfigError with the place in the list they are in."""
+def _meters(rows: list[Row], resolver: Resolver, wrong: list[str]) -> tuple[Meter, ...]:
+    """Make the meters; what is wrong is added to `wrong`, with the place in the list they are in."""
     meters: list[Meter] = []
     ids: dict[str, Row] = {}
     senders: dict[str, Row] = {}
+    inherited: set[tuple[Location, str]] = set()
     for row in rows:
         first = ids.setdefault(row.form.id, row)
         if first is not row:
-            raise ConfigError(
+            wrong.append(
                 f"{row.place(('id',))}: '{row.form.id}' is the id of the meter at {first.place()} too; rename one"
             )
         if row.form.push_from is not None:
             first = senders.setdefault(row.form.push_from, row)
             if first is not row:
-                raise ConfigError(
+                wrong.append(
                     f"{row.place(('push_from',))}: '{first.form.id}' pushes from {row.form.push_from} too, so that "
                     "the address identifies neither; leave it out of both"
                 )
-        try:
-            meters.append(resolver.meter(row.form))
-        except Mistake as mistake:
-            raise ConfigError(f"{row.place(mistake.at)}: {mistake}") from None
+        found = Mistakes()
+        with found:
+            meters.append(resolver.meter(row.form, found))
+        for mistake in found.found:
+            # What many meters have of one group or of the defaults is one mistake.
+            if mistake.at[0] not in row.form.model_fields_set:
+                if (mistake.at, str(mistake)) in inherited:
+                    continue
+                inherited.add((mistake.at, str(mistake)))
+            wrong.append(f"{row.place(mistake.at)}: {mistake}")
     return tuple(meters)

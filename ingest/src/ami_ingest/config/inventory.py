@@ -45,10 +45,13 @@ class Row(NamedTuple):
         return self.source.place(self.number, at)
 
 
-def read_list(path: Path) -> Iterator[Row]:
-    """Read a list of meters. Raises ConfigError with file, line and column or key."""
+def read_list(path: Path, wrong: list[str]) -> Iterator[Row]:
+    """Read a list of meters; what is wrong with one is added to `wrong`, with file, line and column or key.
+
+    Raises ConfigError where the file is no list of meters.
+    """
     text = read_text(path, "inventory", "correct inventory.file")
-    return _of_csv(path, text) if path.suffix.lower() == ".csv" else _of_yaml(path, text)
+    return _of_csv(path, text, wrong) if path.suffix.lower() == ".csv" else _of_yaml(path, text, wrong)
 
 
 class Listed:
@@ -63,18 +66,13 @@ class Listed:
         return self._document.place((*self._before, number, *at))
 
 
-def _of_yaml(path: Path, text: str) -> Iterator[Row]:
+def _of_yaml(path: Path, text: str, wrong: list[str]) -> Iterator[Row]:
     document = read_yaml(path, text)
     if not isinstance(document.tree, list):
         raise ConfigError(f"{path}: the file holds no list; write `- id: …` for each meter")
     listed = Listed(document, ())
     for number, entry in enumerate(document.tree):
-        try:
-            form = MeterForm.model_validate(entry)
-        except ValidationError as error:
-            at, sentence = explain(error, MeterForm)
-            raise ConfigError(f"{listed.place(number, at)}: {sentence}") from None
-        yield Row(form, listed, number)
+        yield from _row(entry, listed, number, wrong)
 
 
 class _Cells:
@@ -89,7 +87,7 @@ class _Cells:
         return f"{self._path}, line {number}" + (f", column {column}" if column else "")
 
 
-def _of_csv(path: Path, text: str) -> Iterator[Row]:
+def _of_csv(path: Path, text: str, wrong: list[str]) -> Iterator[Row]:
     cells = _Cells(path)
     first = text.partition("\n")[0]
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=";" if first.count(";") > first.count(",") else ",")
@@ -97,35 +95,44 @@ def _of_csv(path: Path, text: str) -> Iterator[Row]:
         heading = [name.strip() for name in next(reader, [])]
         _check_heading(heading, cells)
         for cell in reader:
-            if any(cell):
-                yield Row(_read(heading, cell, cells, reader.line_num), cells, reader.line_num)
+            if not any(cell):
+                continue
+            if len(cell) != len(heading):
+                wrong.append(
+                    f"{cells.place(reader.line_num, ())}: {len(cell)} cells stand below {len(heading)} columns; put "
+                    "texts with a separator in quotes"
+                )
+                continue
+            yield from _row(_entry(heading, cell), cells, reader.line_num, wrong)
     except csv.Error as error:
         raise ConfigError(f"{cells.place(reader.line_num, ())}: {error}; correct the line") from None
 
 
 def _check_heading(heading: list[str], cells: _Cells) -> None:
-    for name in heading:
+    wrong: list[str] = []
+    for name in dict.fromkeys(heading):
         if name not in COLUMNS:
             meant = nearest(name, COLUMNS, "docs/agent-config.md lists the columns")
-            raise ConfigError(f"{cells.place(1, (name or 'without a name',))}: there is no such column; {meant}")
-        if heading.count(name) > 1:
-            raise ConfigError(f"{cells.place(1, (name,))}: this column stands twice; remove one")
-    for name in ("id", "address"):
-        if name not in heading:
-            raise ConfigError(f"{cells.place(1, ())}: the heading lacks the column {name}; add it")
+            wrong.append(f"{cells.place(1, (name or 'without a name',))}: there is no such column; {meant}")
+        elif heading.count(name) > 1:
+            wrong.append(f"{cells.place(1, (name,))}: this column stands twice; remove one")
+    wrong += [
+        f"{cells.place(1, ())}: the heading lacks the column {name}; add it"
+        for name in ("id", "address")
+        if name not in heading
+    ]
+    if wrong:
+        raise ConfigError(*wrong)
 
 
-def _read(heading: list[str], cell: list[str], cells: _Cells, line: int) -> MeterForm:
-    if len(cell) != len(heading):
-        raise ConfigError(
-            f"{cells.place(line, ())}: {len(cell)} cells stand below {len(heading)} columns; put texts with a "
-            "separator in quotes"
-        )
+def _row(entry: object, source: Source, number: int, wrong: list[str]) -> Iterator[Row]:
+    """Yield a meter where nothing is wrong with it."""
     try:
-        return MeterForm.model_validate(_entry(heading, cell))
+        form = MeterForm.model_validate(entry)
     except ValidationError as error:
-        at, sentence = explain(error, MeterForm)
-        raise ConfigError(f"{cells.place(line, at)}: {sentence}") from None
+        wrong += [f"{source.place(number, at)}: {sentence}" for at, sentence in explain(error, MeterForm)]
+    else:
+        yield Row(form, source, number)
 
 
 def _entry(heading: list[str], cell: list[str]) -> Mapping[str, Any]:

@@ -22,8 +22,9 @@ from structlog.typing import FilteringBoundLogger
 
 from ami.registry.v1 import registry_pb2 as pb
 from ami_ingest.config.form import MeterForm
+from ami_ingest.config.mistakes import Mistake, Mistakes
 from ami_ingest.config.model import Meter
-from ami_ingest.config.resolve import Mistake, Resolver
+from ami_ingest.config.resolve import Resolver
 from ami_ingest.config.yaml_file import dotted, explain
 from ami_kafka.errors import KafkaRoomError
 from ami_kafka.table import Row, Table
@@ -60,7 +61,7 @@ class RegistryMeters:
         self._made: dict[str, tuple[bytes, Meter]] = {}
 
     def of(self, entries: Entries) -> tuple[list[Meter], list[str]]:
-        """Return the meters, and a sentence for each entry that cannot be meant."""
+        """Return the meters, and a sentence for each mistake of an entry that cannot be meant."""
         before, self._made = self._made, {}
         problems: list[str] = []
         for meter_id, value in entries.items():
@@ -69,23 +70,23 @@ class RegistryMeters:
             if isinstance(made, Meter):
                 self._made[meter_id] = (value, made)
             else:
-                problems.append(f"registry, {meter_id}: {made}")
+                problems += [f"registry, {meter_id}: {sentence}" for sentence in made]
         return [meter for _, meter in self._made.values()], problems
 
 
-def _attempt(meter_id: str, value: bytes, resolver: Resolver) -> Meter | str:
+def _attempt(meter_id: str, value: bytes, resolver: Resolver) -> Meter | list[str]:
+    wrong = Mistakes()
     try:
-        return _meter(meter_id, pb.Meter.FromString(value), resolver)
+        with wrong:
+            meter = _meter(meter_id, pb.Meter.FromString(value), resolver, wrong)
     except ValidationError as error:
-        at, sentence = explain(error, MeterForm)
-        return f"{dotted(at)}: {sentence}"
-    except Mistake as mistake:
-        return f"{dotted(mistake.at)}: {mistake}"
+        return [f"{dotted(at)}: {sentence}" for at, sentence in explain(error, MeterForm)]
     except DecodeError:
-        return "the record cannot be read; import the meter again"
+        return ["the record cannot be read; import the meter again"]
+    return [f"{dotted(mistake.at)}: {mistake}" for mistake in wrong.found] or meter
 
 
-def _meter(meter_id: str, message: pb.Meter, resolver: Resolver) -> Meter:
+def _meter(meter_id: str, message: pb.Meter, resolver: Resolver, wrong: Mistakes) -> Meter:
     access = message.access
     written: dict[str, Any] = {
         field.name: value for field, value in access.ListFields() if field.name in _SAME and value != ""
@@ -104,7 +105,7 @@ def _meter(meter_id: str, message: pb.Meter, resolver: Resolver) -> Meter:
     group = message.traits.group
     if group in resolver.groups:
         written["group"] = group
-    meter = resolver.meter(MeterForm.model_validate(written))
+    meter = resolver.meter(MeterForm.model_validate(written), wrong)
     return meter if meter.group == group or not group else replace(meter, group=group)
 
 

@@ -23,6 +23,7 @@ from ami_ingest.config.form import (
     SettingsForm,
     TlsForm,
 )
+from ami_ingest.config.mistakes import Mistake, Mistakes
 from ami_ingest.config.model import ClockPolicy, LinkProfile, Meter, Network, Profile, Schedule, SignalPolicy, Tls
 from ami_ingest.config.yaml_file import Location, nearest
 from ami_ingest.errors import ConfigError
@@ -37,38 +38,29 @@ _NESTED: Final = ("clock", "signal")
 _SPANS: Final = frozenset({"connect_timeout", "request_timeout", "keep_open"})
 
 
-class Mistake(Exception):
-    """Something written cannot be meant: where, and a sentence."""
-
-    def __init__(self, at: Location, sentence: str) -> None:
-        super().__init__(sentence)
-        self.at = at
-
-
 class Resolver:
     """Makes meters of what is written of them, in the frame of one configuration file."""
 
-    def __init__(self, form: FileForm, folder: Path) -> None:
-        """Look up everything that meters share. Raises Mistake, with the place in the file."""
+    def __init__(self, form: FileForm, folder: Path, wrong: Mistakes) -> None:
+        """Look up everything that meters share; what is wrong goes to `wrong`, with the place in the file."""
         self._folder = folder
-        self._links = {**BUILT_IN, **{name: _link(name, link) for name, link in form.links.items()}}
-        self._networks = {
-            name: Network(
-                name,
-                network.concurrency
-                or self._link_named(network.link or "ethernet", ("networks", name, "link")).cell_concurrency
-                or _UNBOUND,
-                network.connections_per_s,
-            )
-            for name, network in form.networks.items()
-        }
+        self._links = dict(BUILT_IN)
+        for name, link in form.links.items():
+            with wrong:
+                self._links[name] = _link(name, link)
+        self._networks = {name: Network(name) for name in form.networks}
+        for name, network in form.networks.items():
+            with wrong:
+                link_profile = self._link_named(network.link or "ethernet", ("networks", name, "link"))
+                concurrency = network.concurrency or link_profile.cell_concurrency or _UNBOUND
+                self._networks[name] = Network(name, concurrency, network.connections_per_s)
         self._network_links = {name: network.link for name, network in form.networks.items()}
         self._schedules = {name: _schedule(name, schedule) for name, schedule in form.schedules.items()}
         self._defaults = _said(form.defaults)
-        self._check(form.defaults, ("defaults",))
+        self._check(form.defaults, ("defaults",), wrong)
         self._groups: dict[str, dict[str, Any]] = {NO_GROUP: self._defaults}
         for name, group in form.groups.items():
-            self._check(group, ("groups", name))
+            self._check(group, ("groups", name), wrong)
             self._groups[name] = _over(self._defaults, _said(group))
         self._by_names: dict[tuple[str, ...], tuple[Schedule, ...]] = {}
         self._patient: dict[tuple[str, float | None, int | None], LinkProfile] = {}
@@ -84,17 +76,24 @@ class Resolver:
         """The groups that a meter may name."""
         return frozenset(self._groups)
 
-    def meter(self, form: MeterForm) -> Meter:
-        """Return a meter with everything its group and the defaults say. Raises Mistake, with the meter's own key."""
+    def meter(self, form: MeterForm, wrong: Mistakes) -> Meter:
+        """Return a meter with everything its group and the defaults say.
+
+        What is wrong goes to `wrong`, with the meter's own key; the meter is then of no use. Raises Mistake where
+        nothing more can be said of it.
+        """
         said = _said(form)
         group = form.group or NO_GROUP
+        self._check(form, (), wrong)
         if group not in self._groups:
             raise Mistake(("group",), f"'{group}' is no group; {self._meant(group, self._groups, 'groups')}")
-        self._check(form, ())
         settings = _over(self._groups[group], said)
         authentication = _authentication(settings)
-        if "mechanism" in said and not authentication.challenges:
-            raise Mistake(("mechanism",), "a mechanism needs authentication_level: hls; add that or remove this")
+        if "mechanism" in said and "authentication_level" not in said and not authentication.challenges:
+            wrong.add(("mechanism",), "a mechanism needs authentication_level: hls; add that or remove this")
+        credentials = _NOTHING
+        with wrong:
+            credentials = self._credentials(form.id, settings, authentication, own="secrets" in said)
         return Meter(
             id=form.id,
             address=form.address,
@@ -105,7 +104,7 @@ class Resolver:
             authentication=authentication,
             security_suite=settings.get("security_suite", 0),
             security_policy=_protection(settings),
-            credentials=self._credentials(form.id, settings, authentication, own="secrets" in said),
+            credentials=credentials,
             system_title=form.system_title,
             push_from=form.push_from,
             zone=settings.get("zone"),
@@ -114,37 +113,42 @@ class Resolver:
             schedules=self._schedules_of(settings.get("schedules", ())),
             clock=self._clock(settings.get("clock", {})),
             signal=self._signal(settings.get("signal", {})),
-            tls=None if settings.get("tls") is None else self.tls(settings["tls"], ("tls",)),
+            tls=None if settings.get("tls") is None else self.tls(settings["tls"], ("tls",), wrong),
             logical_device_name=form.logical_device_name,
         )
 
-    def tls(self, form: TlsForm, at: Location) -> Tls:
-        """Return an identity whose files are there. Raises Mistake."""
+    def tls(self, form: TlsForm, at: Location, wrong: Mistakes) -> Tls:
+        """Return an identity; files that are not there go to `wrong`."""
         made = self._tls.get(form)
         if made is None:
             names = ("certificate", "private_key", "trust")
             files = {name: cast("str | None", getattr(form, name)) for name in names}
             paths = {name: None if text is None else self._folder / text for name, text in files.items()}
+            before = len(wrong.found)
             for name, path in paths.items():
                 if path is not None:
-                    _readable(path, (*at, name), secret=name == "private_key")
-            made = self._tls[form] = Tls(**paths, server_name=form.server_name)
+                    with wrong:
+                        _readable(path, (*at, name), secret=name == "private_key")
+            made = Tls(**paths, server_name=form.server_name)
+            if len(wrong.found) == before:
+                self._tls[form] = made
         return made
 
-    def _check(self, form: SettingsForm, at: Location) -> None:
-        """Refuse names of what is not there, and what contradicts itself."""
+    def _check(self, form: SettingsForm, at: Location, wrong: Mistakes) -> None:
+        """Note names of what is not there, and what contradicts itself."""
         if form.link is not None:
-            self._link_named(form.link, (*at, "link"))
+            with wrong:
+                self._link_named(form.link, (*at, "link"))
         if form.network is not None and form.network not in self._networks:
             meant = self._meant(form.network, self._networks, "networks")
-            raise Mistake((*at, "network"), f"'{form.network}' is no network; {meant}")
+            wrong.add((*at, "network"), f"'{form.network}' is no network; {meant}")
         for number, name in enumerate(form.schedules):
             if name not in self._schedules:
                 meant = self._meant(name, self._schedules, "schedules")
-                raise Mistake((*at, "schedules", number), f"'{name}' is no schedule; {meant}")
+                wrong.add((*at, "schedules", number), f"'{name}' is no schedule; {meant}")
         said = form.model_fields_set
         if {"mechanism", "authentication_level"} <= said and form.authentication_level != "hls":
-            raise Mistake((*at, "mechanism"), "a mechanism needs authentication_level: hls; write that or remove this")
+            wrong.add((*at, "mechanism"), "a mechanism needs authentication_level: hls; write that or remove this")
 
     def _link_named(self, name: str, at: Location) -> LinkProfile:
         found = self._links.get(name)
@@ -163,7 +167,7 @@ class Resolver:
         key = (name, settings.get("request_timeout"), settings.get("retries"))
         found = self._patient.get(key)
         if found is None:
-            found = self._links[name]
+            found = self._links.get(name) or default_profile(address)  # a name that is not there has been noted
             _, timeout, retries = key
             if timeout is not None:
                 found = replace(found, request_timeout_s=timeout)
@@ -175,7 +179,9 @@ class Resolver:
     def _schedules_of(self, names: tuple[str, ...]) -> tuple[Schedule, ...]:
         found = self._by_names.get(names)
         if found is None:
-            found = self._by_names[names] = tuple(self._schedules[name] for name in dict.fromkeys(names))
+            found = self._by_names[names] = tuple(
+                self._schedules[name] for name in dict.fromkeys(names) if name in self._schedules
+            )
         return found
 
     def _clock(self, said: Mapping[str, Any]) -> ClockPolicy:

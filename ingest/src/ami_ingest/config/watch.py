@@ -48,7 +48,7 @@ class Watch:
         """Whether what is wanted must be put together again."""
         self._awake = asyncio.Event()
         self._asked = False
-        self._refused = ""
+        self._refused: tuple[str, ...] = ()
         self._registered = RegistryMeters(loaded.resolver)
         self._wanted, self._left_out = self._whole()
         self.config = self._wanted
@@ -106,21 +106,27 @@ class Watch:
         try:
             loaded = await asyncio.to_thread(read, self._loaded.path, bootstrap=self._loaded.bootstrap)
         except ConfigError as error:
-            if str(error) != self._refused:
-                self._refused = str(error)
+            if error.mistakes != self._refused:
+                self._refused = error.mistakes
                 log.error(  # noqa: TRY400  a sentence, no trace
-                    "the configuration is refused: what was in force stays", reason=self._refused
+                    "the configuration is refused: what was in force stays", reason=str(error), **self._further()
                 )
             return
         if self._refused:
             log.info("the configuration is in order again")
-        self._refused = ""
+        self._refused = ()
         self._loaded = loaded
         self._registered = RegistryMeters(loaded.resolver)
         self._stale = True
         self._files = dict(loaded.files)
         # What was looked at before it was read keeps that stamp: a change meanwhile is found the next time.
         self._secrets = {path: self._secrets.get(path) or stamp(path) for path in loaded.resolver.secrets}
+
+    def _further(self) -> dict[str, object]:
+        """Say how many mistakes there are beside the first, and what tells them."""
+        further = len(self._refused) - 1
+        told = f"`ami collect --check --config {self._loaded.path}` tells all"
+        return {"further_mistakes": further, "remedy": told} if further else {}
 
     async def _take_over(self, apply: Callable[[AgentConfig], None], log: FilteringBoundLogger, *, asked: bool) -> None:
         """Give the agent what differs, and say what waits for a restart."""

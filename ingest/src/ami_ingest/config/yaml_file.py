@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, get_args, get_origin
 
@@ -15,6 +16,8 @@ from ami_ingest.config.values import shown
 from ami_ingest.errors import ConfigError
 
 if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
     _Base = yaml.SafeLoader
 else:
     # libyaml reads ten thousand meters in seconds where Python needs half a minute.
@@ -62,7 +65,7 @@ class _UniqueKeyLoader(_Base):
         return super().construct_mapping(node, deep)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Document:
     """A YAML file as it was read."""
 
@@ -72,10 +75,17 @@ class Document:
 
     def place(self, location: Location) -> str:
         """Say where something stands: file, line and the key's path."""
-        # The tree with its marks needs far more memory than the text: it is made again only where something is wrong.
-        node = yaml.compose(self.text, _UniqueKeyLoader)
-        place = f"{self.path}, line {_mark(node, location)}"
+        place = f"{self.path}, line {self.line(location)}"
         return f"{place}: {dotted(location)}" if location else place
+
+    def line(self, location: Location) -> int:
+        """Return the line of what is there, or of what it would be in."""
+        return _mark(self._marked, location)
+
+    @cached_property
+    def _marked(self) -> yaml.Node | None:
+        # The tree with its marks needs far more memory than the text: it is made again only where something is wrong.
+        return yaml.compose(self.text, _UniqueKeyLoader)
 
 
 def read_text(path: Path, what: str, remedy: str) -> str:
@@ -101,9 +111,13 @@ def read_yaml(path: Path, text: str) -> Document:
         raise ConfigError(f"{path}: the file is not valid YAML; correct it") from None
 
 
-def explain(error: ValidationError, model: type[BaseModel]) -> tuple[Location, str]:
-    """Return where the first problem is, and a sentence that says what is wrong and what to do."""
-    problem = error.errors()[0]
+def explain(error: ValidationError, model: type[BaseModel]) -> Iterator[tuple[Location, str]]:
+    """Yield where each problem is, and a sentence that says what is wrong and what to do."""
+    for problem in error.errors():
+        yield _explained(problem, model)
+
+
+def _explained(problem: ErrorDetails, model: type[BaseModel]) -> tuple[Location, str]:
     location, kind, value = problem["loc"], problem["type"], problem["input"]
     context: Mapping[str, Any] = problem.get("ctx", {})
     if location and location[-1] == _KEY:

@@ -100,6 +100,14 @@ def test_what_cannot_be_meant_leaves_out_that_meter_alone(loaded, access, expect
     assert [expected in problem for problem in problems] == [True]
 
 
+def test_all_that_is_wrong_with_a_meter_is_said(loaded):
+    (_, unfit) = of(loaded, MP1=pb.Meter(access=pb.Access(address="tcp://h", network="n", authentication_level="lls")))
+    (_, unformed) = of(loaded, MP1=pb.Meter(access=pb.Access(address="h", client_address=0)))
+
+    assert [problem.split(":")[1].strip() for problem in unfit] == ["network", "authentication_level"]
+    assert [problem.split(":")[1].strip() for problem in unformed] == ["client_address", "address"]
+
+
 def test_a_record_that_nobody_can_read_is_said(loaded):
     assert RegistryMeters(loaded.resolver).of({"MP1": b"\xff"})[1] == [
         "registry, MP1: the record cannot be read; import the meter again"

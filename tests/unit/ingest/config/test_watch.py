@@ -142,6 +142,17 @@ async def test_a_wrong_file_is_refused_once_and_what_was_in_force_stays(path, lo
         assert "the configuration is in order again" in log.events()
 
 
+async def test_of_several_mistakes_the_first_is_said_and_how_many_there_are(path, log):
+    async with watching(path, log):
+        path.write_text(CONFIG + "colour: red\nshape: round\nspool: {max_mb: 0}\n")
+        await until(lambda: log)
+
+        (entry,) = log
+        assert entry["reason"] == f"{path}, line 8: colour: unknown key; remove it"
+        assert entry["further_mistakes"] == 2
+        assert entry["remedy"] == f"`ami collect --check --config {path}` tells all"
+
+
 async def test_a_file_put_right_elsewhere_is_found(path, log):
     """What was wrong is a secrets file that nobody knew before."""
     async with watching(path, log) as (_, applied):
