@@ -15,7 +15,8 @@ from ami_cli.errors import CommandError, ExitCode
 if TYPE_CHECKING:
     import structlog
 
-    from ami_ingest.config.model import AgentConfig
+    from ami_ingest.config.file import Loaded
+    from ami_ingest.config.model import AgentConfig, Meter
     from ami_ingest.config.target import Target
     from ami_ingest.control.protocol import Failure
     from ami_ingest.meters.access import MeterAccess
@@ -189,7 +190,7 @@ def way_to(
             yield Straight(meter, access, state_dir(), timeout_s, log)
         return
     loaded = _loaded(config)
-    socket = _socket(control, loaded)
+    socket = _socket(control, None if loaded is None else loaded.config)
     if socket is not None:
         yield ThroughAgent(meter, socket, timeout_s)
         return
@@ -200,8 +201,11 @@ def way_to(
             "or give the meter's address: tcp://HOST:PORT",
             ExitCode.MISSING,
         )
-    with _log(loaded, verbose=verbose) as log:
-        yield Straight(meter, _of_inventory(meter, loaded, config), loaded.state_dir, timeout_s, log)
+    from ami_ingest.meters.access import MeterAccess
+
+    with _log(loaded.config, verbose=verbose) as log:
+        known = MeterAccess.of(_of_inventory(meter, loaded))
+        yield Straight(meter, known, loaded.config.state_dir, timeout_s, log)
 
 
 def usual_sockets() -> tuple[Path, ...]:
@@ -211,12 +215,12 @@ def usual_sockets() -> tuple[Path, ...]:
     return (*_USUAL, state_dir() / "control.sock")
 
 
-def _loaded(config: Path | None) -> AgentConfig | None:
+def _loaded(config: Path | None) -> Loaded | None:
     if config is None:
         return None
-    from ami_ingest.config.file import load
+    from ami_ingest.config.file import read
 
-    return load(config)
+    return read(config)
 
 
 def _socket(control: Path | None, loaded: AgentConfig | None) -> Path | None:
@@ -231,17 +235,29 @@ def _socket(control: Path | None, loaded: AgentConfig | None) -> Path | None:
     return next((path for path in usual_sockets() if reachable(path)), None)
 
 
-def _of_inventory(meter: str, loaded: AgentConfig, config: Path | None) -> MeterAccess:
-    from ami_ingest.meters.access import MeterAccess
+def _of_inventory(meter: str, loaded: Loaded) -> Meter:
+    """Return a meter of the configuration's inventory; of the registry that is what an agent kept on disk."""
+    found = next((each for each in loaded.config.meters if each.id == meter), None)
+    sentence, remedy = f"{loaded.path}: the inventory has no meter '{meter}'", "correct the id, "
+    if found is None and loaded.registry:
+        from ami_ingest.config.registry import KEPT, kept_meter
 
-    found = next((each for each in loaded.meters if each.id == meter), None)
+        kept = loaded.config.state_dir / KEPT
+        found = kept_meter(kept, meter, loaded.resolver)
+        sentence += f", and what an agent kept of the registry ({kept}) {_looked(kept)}"
+        remedy += "start the agent (`ami collect`), which reads the registry (KAFKA_BOOTSTRAP names another Kafka), "
     if found is None:
-        raise CommandError(
-            f"{config}: the inventory has no meter '{meter}'",
-            "correct the id, or give the meter's address: tcp://HOST:PORT",
-            ExitCode.MISSING,
-        )
-    return MeterAccess.of(found)
+        raise CommandError(sentence, f"{remedy}or give the meter's address: tcp://HOST:PORT", ExitCode.MISSING)
+    return found
+
+
+def _looked(kept: Path) -> str:
+    """Say why a file does not tell the meter that was sought."""
+    try:
+        with kept.open("rb"):
+            return "has none either"
+    except OSError as error:
+        return f"cannot be read ({error.strerror or type(error).__name__})"
 
 
 @contextmanager

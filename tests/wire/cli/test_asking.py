@@ -1,5 +1,6 @@
 """`ami ping` and `ami read` of a meter of the inventory: through the agent that runs, or by its configuration."""
 
+import base64
 import json
 import re
 from datetime import datetime, timedelta
@@ -7,6 +8,7 @@ from datetime import datetime, timedelta
 import pytest
 from support.processes import running
 
+from ami.registry.v1 import registry_pb2 as pb
 from ami_cli.errors import ExitCode
 from ami_cli.main import run
 
@@ -123,6 +125,44 @@ def test_without_an_agent_the_configuration_says_how_to_read(config, objects):
     assert (found["obis"], found["unit"]) == (ENERGY, "Wh")
     assert list((config.parent / "state" / "counters").glob("414d490000000001-*.json"))
     assert f"meter=m-1 OBIS Code {ENERGY} = {found['value']} Wh" in log_of(config)
+
+
+@pytest.fixture
+def registered(config, meters):
+    """Add to the inventory what an agent kept of the registry."""
+    config.write_text(config.read_text() + "inventory: {topic: true}\n")
+
+    def registered(**messages):
+        kept = config.parent / "state" / "registry.json"
+        kept.parent.mkdir(exist_ok=True)
+        content = {name: base64.b64encode(each.SerializeToString()).decode() for name, each in messages.items()}
+        kept.write_text(json.dumps(content))
+
+    return registered
+
+
+def test_a_meter_of_the_registry_is_known_by_what_an_agent_kept(config, registered, meters, objects):
+    access = pb.Access(address=meters["hls-gmac"], client_address=1, authentication_level="hls", secrets="secrets.json")
+    registered(MP1=pb.Meter(inventory_id="house-7", access=access), MP2=pb.Meter(access=pb.Access(address="tcp://h")))
+
+    (pinged,) = objects("ping", "house-7", "--config", config)
+    assert pinged["logical_device_name"] == "AMV0000000000003"
+
+
+def test_where_a_meter_of_the_registry_was_sought_is_said(config, registered, capsys):
+    kept = config.parent / "state" / "registry.json"
+
+    assert run(["ping", "house-7", "--config", str(config)]) == ExitCode.MISSING
+    told = capsys.readouterr().err
+    assert f"has no meter 'house-7', and what an agent kept of the registry ({kept}) cannot be read (No such" in told
+    assert "start the agent (`ami collect`)" in told
+    assert "KAFKA_BOOTSTRAP" in told
+
+    registered(MP1=pb.Meter(access=pb.Access(address="tcp://h", network="n")))
+    assert run(["ping", "house-7", "--config", str(config)]) == ExitCode.MISSING
+    assert f"({kept}) has none either" in capsys.readouterr().err
+    assert run(["ping", "MP1", "--config", str(config)]) == ExitCode.CONFIG
+    assert "registry, MP1: network: 'n' is no network" in capsys.readouterr().err
 
 
 def test_the_configuration_leads_to_its_agent(agent, socket, objects, tmp_path):

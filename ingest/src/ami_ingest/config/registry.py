@@ -26,10 +26,13 @@ from ami_ingest.config.mistakes import Mistake, Mistakes
 from ami_ingest.config.model import Meter
 from ami_ingest.config.resolve import Resolver
 from ami_ingest.config.yaml_file import dotted, explain
+from ami_ingest.errors import ConfigError
 from ami_kafka.errors import KafkaRoomError
 from ami_kafka.table import Row, Table
 from ami_schemas import topics
 
+KEPT: Final = "registry.json"
+"""Name of the file in the state directory that keeps what was read last."""
 _METER: Final = b"meter/"
 _POLL_S: Final = 0.2
 _AGAIN_S: Final = 1.0
@@ -92,7 +95,7 @@ def _meter(meter_id: str, message: pb.Meter, resolver: Resolver, wrong: Mistakes
         field.name: value for field, value in access.ListFields() if field.name in _SAME and value != ""
     }
     _refuse_outside(written.get("secrets", ""))
-    written["id"] = message.inventory_id or meter_id
+    written["id"] = _id(meter_id, message)
     if access.schedules:
         written["schedules"] = tuple(access.schedules)
     if message.system_title:
@@ -107,6 +110,10 @@ def _meter(meter_id: str, message: pb.Meter, resolver: Resolver, wrong: Mistakes
         written["group"] = group
     meter = resolver.meter(MeterForm.model_validate(written), wrong)
     return meter if meter.group == group or not group else replace(meter, group=group)
+
+
+def _id(meter_id: str, message: pb.Meter) -> str:
+    return message.inventory_id or meter_id
 
 
 def _refuse_outside(secrets: str) -> None:
@@ -231,3 +238,22 @@ def kept_entries(path: Path) -> Entries:
         return {str(meter_id): base64.b64decode(value, validate=True) for meter_id, value in content.items()}
     except (OSError, ValueError, AttributeError, TypeError, binascii.Error):
         return {}
+
+
+def kept_meter(path: Path, name: str, resolver: Resolver) -> Meter | None:
+    """Return a meter of what was kept, by its id in the inventory; None where it is not among them.
+
+    Raises ConfigError where what is registered of it cannot be meant.
+    """
+    named = {meter_id: value for meter_id, value in kept_entries(path).items() if _is_named(name, meter_id, value)}
+    meters, problems = RegistryMeters(resolver).of(named)
+    if problems:
+        raise ConfigError(*problems)
+    return meters[0] if meters else None
+
+
+def _is_named(name: str, meter_id: str, value: bytes) -> bool:
+    try:
+        return _id(meter_id, pb.Meter.FromString(value)) == name
+    except DecodeError:
+        return meter_id == name

@@ -15,12 +15,11 @@ from structlog.typing import FilteringBoundLogger
 from ami_ingest.config.changes import Difference, difference, taken_over
 from ami_ingest.config.file import Loaded, Stamp, read, stamp
 from ami_ingest.config.model import AgentConfig
-from ami_ingest.config.registry import Entries, RegistryFollower, RegistryMeters, kept_entries
+from ami_ingest.config.registry import KEPT, Entries, RegistryFollower, RegistryMeters, kept_entries
 from ami_ingest.errors import ConfigError
 
 _PERIOD_S: Final = 2.0
 _SECRETS_EVERY_S: Final = 30.0
-_REGISTRY_FILE: Final = "registry.json"
 
 _Stamps = dict[str, Stamp | None]
 
@@ -41,7 +40,7 @@ class Watch:
         self._secrets_every_s = secrets_every_s
         self._files: _Stamps = dict(loaded.files)
         self._secrets = _stamps(loaded.resolver.secrets)
-        self._kept = loaded.config.state_dir / _REGISTRY_FILE
+        self._kept = loaded.config.state_dir / KEPT
         self._entries: Entries = kept_entries(self._kept) if loaded.registry else {}
         self._follower: RegistryFollower | None = None
         self._stale = False
