@@ -326,7 +326,8 @@ separated by spaces, the separator is `,` or `;`. A YAML file is a list of what 
 as `agent`. They go through the same settings: the registry's `group` is the agent's group where `groups` has it, and
 only a name elsewhere; `secrets` must lie below the configuration's folder; keys are never taken from the registry. It
 is followed while the agent runs; the last state is kept in `state_dir`, for a start without Kafka, and for `ami ping`
-and `ami read` with `--config` while none runs. A meter that cannot be meant is left out, with a line in the log. Where a file has a meter of the same id, the file's holds.
+and `ami read` with `--config` while none runs. A meter that cannot be meant is left out, with a line in the log. Where
+a file has a meter of the same id, the file's holds.
 
 ## Changes while it runs
 

@@ -9,7 +9,6 @@ from typing import Annotated, Literal
 
 import typer
 
-from ami_cli.errors import CommandError, ExitCode
 from ami_cli.options import Bootstrap, Kek, KeyOverlap, bootstrap_servers
 
 
@@ -91,6 +90,7 @@ def normalize(
     Logs to stderr. Start as many as there is work for, or --workers; SIGTERM and Ctrl-C end them cleanly, SIGKILL loses
     nothing.
     """
+    from ami_cli.hot_path import refuse_stale
     from ami_cli.logs import LoopLog, stderr_logger
     from ami_cli.workers import supervise
     from ami_kafka.check import check
@@ -106,9 +106,7 @@ def normalize(
     from ami_normalize.workers.supervised import end_with_supervisor
     from ami_schemas import topics
 
-    changed = ", ".join(compiled.stale())
-    if changed:
-        raise CommandError(f"the hot path was compiled before {changed} changed", compiled.REMEDY, ExitCode.INCOMPLETE)
+    refuse_stale()
     log = stderr_logger("normalize")
     if supervised is not None:
         log = log.bind(worker=supervised)

@@ -89,12 +89,14 @@ def replay(
         raise CommandError(
             "--from is missing", f"--from 2026-01-31T00:00:00+01:00, or --from {_BEGINNING}", ExitCode.USAGE
         )
+    from ami_cli.hot_path import refuse_stale
     from ami_cli.logs import stderr_logger
     from ami_normalize.replay.inputs import frozen
     from ami_normalize.replay.run import Settings
     from ami_normalize.replay.run import replay as run
     from ami_normalize.stream.settings import Settings as Live
 
+    refuse_stale()
     settings = Settings(
         bootstrap=bootstrap_servers(bootstrap),
         id=identity or datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S"),
