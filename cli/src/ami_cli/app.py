@@ -67,6 +67,21 @@ def ami(
     """
 
 
+def _flow(of: typer.Typer) -> None:
+    """Let the paragraphs of all helps flow: typer would keep the line breaks of the sources."""
+    for command in of.registered_commands:
+        command.help = _paragraphs(command.help or (command.callback and command.callback.__doc__))
+    if of.registered_callback is not None and of.registered_callback.callback is not None:
+        of.registered_callback.help = _paragraphs(of.registered_callback.callback.__doc__)
+    for group in of.registered_groups:
+        if group.typer_instance is not None:
+            _flow(group.typer_instance)
+
+
+def _paragraphs(text: str | None) -> str | None:
+    return text and "\n\n".join(" ".join(part.split()) for part in text.split("\n\n"))
+
+
 app.command(rich_help_panel=_START)(demo.demo)
 app.command(rich_help_panel=_START)(doctor.doctor)
 app.command(rich_help_panel=_METERS)(read.read)
@@ -90,3 +105,4 @@ app.command(rich_help_panel=_LOOK)(explain.explain)
 app.add_typer(dlq.app, name="dlq", rich_help_panel=_LOOK)
 app.add_typer(parked.app, name="parked", rich_help_panel=_LOOK)
 app.add_typer(ledger.app, name="ledger", rich_help_panel=_LOOK)
+_flow(app)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Final, Literal, NamedTuple, get_args
 
 import typer
 
@@ -51,7 +51,12 @@ Server = Annotated[
     str,
     typer.Option("--server", help="Logical device; `1/17` adds the physical HDLC address.", rich_help_panel=_ADDRESS),
 ]
-Authentication = Annotated[Auth, typer.Option("--auth", help="How to authenticate.", rich_help_panel=_ADDRESS)]
+Authentication = Annotated[
+    Auth,
+    typer.Option(
+        "--auth", metavar="HOW", help=f"How to authenticate: {', '.join(get_args(Auth))}.", rich_help_panel=_ADDRESS
+    ),
+]
 Suite = Annotated[int, typer.Option("--suite", min=0, max=2, help="Security suite.", rich_help_panel=_ADDRESS)]
 Secrets = Annotated[
     Path | None,

@@ -47,6 +47,20 @@ def failing(capsys):
         (["read", "tcp://127.0.0.1:1", "1.0.1.8.0.255", "--server", "x"], ExitCode.USAGE, "no address"),
         (["read", "tcp://127.0.0.1:1", "--profile", "1.0.99.1.0.255"], ExitCode.USAGE, "--from"),
         (
+            [
+                "read",
+                "tcp://127.0.0.1:1",
+                "--profile",
+                "1.0.99.1.0.255",
+                "--from",
+                "0001-01-01T00:00:00+23:00",
+                "--to",
+                "9999-12-31T23:59:59-23:00",
+            ],
+            ExitCode.USAGE,
+            "lies outside the years 1900 to 9000",
+        ),
+        (
             ["read", "tcp://127.0.0.1:1", "1.0.1.8.0.255", "--secrets", "/nonexistent/secrets.json"],
             ExitCode.CONFIG,
             "/nonexistent/secrets.json",

@@ -105,7 +105,7 @@ def pressure(folder: Path = Path("/proc/pressure")) -> Iterator[Finding]:
         share = _stalled(folder / name, line)
         if share is None:
             continue
-        found = f"{'all' if line == 'full' else 'some'} work stood still for it, {share:.0f} % of the last minute"
+        found = f"{'all' if line == 'full' else 'some'} work waited for it {share:.0f} % of the last minute"
         level = Level.WARN if share > most else Level.OK
         yield Finding(level, f"{name} pressure", found, remedy if level is Level.WARN else "")
 
@@ -146,8 +146,8 @@ def receive_buffer(path: Path = Path("/proc/sys/net/core/rmem_max")) -> Iterator
         return
     found = f"net.core.rmem_max is {most >> 10} KiB"
     if most < _BUFFER:
-        remedy = f"net.core.rmem_max={_BUFFER} in /etc/sysctl.d/90-ami.conf, then `sysctl --system`: bursts are dropped"
-        yield Finding(Level.WARN, "UDP buffer", found, remedy)
+        remedy = f"write net.core.rmem_max={_BUFFER} into /etc/sysctl.d/90-ami.conf, then run `sysctl --system`"
+        yield Finding(Level.WARN, "UDP buffer", f"{found}: bursts of datagrams are dropped", remedy)
     else:
         yield Finding(Level.OK, "UDP buffer", found)
 

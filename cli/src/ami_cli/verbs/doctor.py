@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated
+
 import typer
+from rich.text import Text
 
 from ami_cli.checks.every import checks
 from ami_cli.checks.finding import Level
 from ami_cli.console import console, print_json, table
 from ami_cli.errors import ExitCode
-from ami_cli.meter_options import Config, Control
+from ami_cli.meter_options import Control
 from ami_cli.options import Bootstrap, Json
+
+Config = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        "-c",
+        metavar="FILE",
+        help="The agent's configuration to check. Without it: /etc/ami-gateway/dlms_config.yaml, if it exists.",
+    ),
+]
 
 _STYLE = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "bold red"}
 
@@ -30,7 +44,7 @@ def doctor(
     if not as_json:
         drawn = table("", "check", "found", "what to do")
         for level, name, found, remedy in findings:
-            drawn.add_row(f"[{_STYLE[level]}]{level.value}[/]", name, found, remedy)
+            drawn.add_row(Text(level.value, _STYLE[level]), name, Text(found), Text(remedy))
         out = console()
         out.print(drawn)
         warned, failed = worst.count(Level.WARN), worst.count(Level.FAIL)

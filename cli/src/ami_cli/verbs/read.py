@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -34,6 +34,9 @@ from ami_cli.times import parse_time
 if TYPE_CHECKING:
     from ami_cli.interpret import Interpreted
     from ami_ingest.meters.read import ProfileRange
+
+_SHARE: Final = 0.8
+"""Of the time in all that one wait may take: it says what it waited for, where the time in all cannot."""
 
 
 def read(
@@ -81,6 +84,7 @@ def read(
     if is_address(meter):
         tls = TlsOptions(tls_certificate, tls_private_key, tls_trust, tls_server_name)
         access = access_to(meter, client=client, server=server, auth=auth, suite=suite, secrets=secrets, tls=tls)
+        access = access.within(min(access.timeout_s, _SHARE * timeout))
     else:
         refuse_unused(context, meter)
     with way_to(meter, access=access, control=control, config=config, timeout_s=timeout, verbose=verbose) as way:

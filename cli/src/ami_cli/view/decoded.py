@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -17,6 +18,7 @@ from ami_schemas import meanings
 Decoded = Mapping[str, Any]
 """An object of the JSON form (`{"outcome", "reason", "message", "readings", "intervals", "events", …}`)."""
 
+_MICROSECONDS: Final = re.compile(r"(\.\d{3})\d+")
 _STYLES: Final = {"readings": "green", "events": "green", "parked": "yellow", "rejected": "red"}
 
 
@@ -43,7 +45,7 @@ def readings_table(readings: Sequence[Decoded]) -> Table:
             Text(meaning_of(reading["obis"]), style="dim"),
             Text("-" if reading["value"] is None else str(reading["value"]), style="bold"),
             reading["unit"] or "",
-            Text(reading["measured_at"] or "", style="dim"),
+            Text(_MICROSECONDS.sub(r"\1", reading["measured_at"] or ""), style="dim"),
             Text(" ".join(reading["quality"]), style="yellow"),
         )
     return drawn

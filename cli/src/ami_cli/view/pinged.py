@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 PHASES: Final = ("resolve", "connect", "associate", "read")
 _WRONG_S: Final = 60.0
 """A clock that is off by more is worth a look: intervals get the wrong stamps."""
+_UNITS: Final = (("days", 86_400), ("h", 3600), ("min", 60))
 
 
 def print_pinged(console: Console, way: Way, pinged: Pinged) -> None:
@@ -68,7 +69,7 @@ def print_stopped(console: Console, meter: str, error: Exception) -> None:
 
 
 def _milliseconds(seconds: float) -> Text:
-    return Text(f"{seconds * 1000:.1f} ms")
+    return Text(f"{seconds * 1000:7,.1f} ms")
 
 
 def _signal(dbm: int) -> Text:
@@ -83,5 +84,12 @@ def _clock(error_s: float | None) -> Text:
     if abs(error_s) < 1:
         return Text("right to the second", style="green")
     side = "ahead" if error_s > 0 else "behind"
-    amount = f"{abs(error_s):.0f} s" if abs(error_s) < 600 else f"{abs(error_s) / 60:.0f} min"
-    return Text(f"{amount} {side}", style="yellow" if abs(error_s) > _WRONG_S else "")
+    return Text(f"{_amount(abs(error_s))} {side}", style="yellow" if abs(error_s) > _WRONG_S else "")
+
+
+def _amount(seconds: float) -> str:
+    """Write a span in the largest unit of which it has ten."""
+    for name, length in _UNITS:
+        if seconds >= 10 * length:
+            return f"{seconds / length:,.0f} {name}"
+    return f"{seconds:.0f} s"

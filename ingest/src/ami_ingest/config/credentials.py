@@ -78,6 +78,8 @@ def read_credentials(path: Path) -> Credentials:
         raise ConfigError(
             f"{path}: line {error.lineno} is not JSON; write an object with any of {', '.join(_MEMBERS)}",
         ) from None
+    except RecursionError:
+        raise ConfigError(f"{path}: it is nested too deep; write an object with any of {', '.join(_MEMBERS)}") from None
     if not isinstance(members, dict):
         raise ConfigError(f"{path}: the secrets file must be a JSON object; give it any of {', '.join(_MEMBERS)}")
     unknown = sorted(set(members) - set(_MEMBERS))
@@ -86,8 +88,12 @@ def read_credentials(path: Path) -> Credentials:
     password = members.get("password")
     if password is not None and not isinstance(password, str):
         raise ConfigError(f"{path}: password must be text; put it in quotes")
+    try:
+        octets = None if password is None else password.encode()
+    except UnicodeEncodeError:
+        raise ConfigError(f"{path}: password holds half a character (a lone surrogate); correct it") from None
     return Credentials(
-        password=None if password is None else password.encode(),
+        password=octets,
         guek=_hex(path, members, "guek", _KEY_LENGTHS),
         gak=_hex(path, members, "gak", _KEY_LENGTHS),
         client_system_title=_hex(path, members, "client_system_title", (8,)),

@@ -101,6 +101,7 @@ class Endpoint(NamedTuple):
         try:
             parts = urlsplit(text)
             port = parts.port
+            (parts.hostname or "").encode("idna")
         except ValueError:
             raise EndpointError(f"'{text}' has no valid host and port; {_FORMS}") from None
         try:

@@ -121,7 +121,7 @@ class _Written:
     def read(cls, path: Path, bootstrap: str | None, environ: Mapping[str, str]) -> _Written:
         document = read_yaml(path, read_text(path, "configuration", "give its path with --config"))
         if not isinstance(document.tree, dict):
-            raise ConfigError(f"{path}: the file must hold keys like `agent:` and `kafka:`; it holds none")
+            raise ConfigError(f"{path}: the file must hold keys, and holds none; begin with `agent:` and `kafka:`")
         tree: Mapping[str, Any] = document.tree
         variables = environment.overrides(environ)
         strangers = list(environment.strangers(environ))

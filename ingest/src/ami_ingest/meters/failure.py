@@ -23,13 +23,14 @@ from ami_ingest.errors import (
 from ami_ingest.meters.line import Line
 
 _REFUSES_SILENTLY = "check client and server address, the authentication and its secrets"
+_SAYS_NOTHING = f"check the framing (wrapper or HDLC) and the port, {_REFUSES_SILENTLY.removeprefix('check ')}"
 
 
 def unanswered(before: LineCounts, now: LineCounts, line: Line, timeout_s: float, *, associating: bool) -> SessionError:
     """Return the error of an exchange that nothing whole answered within `timeout_s`; `line` includes its frames."""
     return _incomplete(before, now, line) or NoAnswer(
         f"Timer T1 Timeout (no answer within {timeout_s:g} s)",
-        f"{_REFUSES_SILENTLY}, then the link" if associating else "check the link; give the meter more time",
+        f"{_SAYS_NOTHING}, then the link" if associating else "check the link; give the meter more time",
         "the meter did not answer the association request: it may refuse by silence"
         if associating
         else "the meter is associated, and did not answer a request",
@@ -40,7 +41,7 @@ def overdue(deadline_s: float) -> NoAnswer:
     """Return the error of a reading that was not done within its time, whatever it was doing."""
     return NoAnswer(
         f"Timer T1 Timeout (no answer within {deadline_s:g} s)",
-        f"{_REFUSES_SILENTLY}, then the link; read less at once, or allow more time",
+        f"{_SAYS_NOTHING}, then the link; read less at once, or allow more time",
         "the meter did not give everything in time",
     )
 

@@ -14,7 +14,7 @@ from typing import Final, cast
 from ami_ingest.errors import SessionError
 from ami_ingest.transport.inbox import Inbox, within
 from ami_ingest.transport.link import connection_closed, connection_failed, timeout_error
-from ami_ingest.transport.tls import tls_failed
+from ami_ingest.transport.tls import tls_failed, unanswered_handshake
 
 _HOLD: Final = 128 << 10
 """Octets a link holds before it stops reading: the rest waits at the peer."""
@@ -144,11 +144,14 @@ async def connect(
 
     Raises ConnectionFailed, TlsFailed or NoAnswer.
     """
+    connected: list[StreamLink] = []
     try:
-        return await asyncio.wait_for(_connect(host, port, context, server_name), timeout_s)
+        return await asyncio.wait_for(_connect(host, port, context, server_name, connected), timeout_s)
     except asyncio.TimeoutError as error:
         if isinstance(error, OSError) and error.errno:  # since 3.11 the system's and ours are one class
             raise connection_failed(error) from None
+        if connected:
+            raise unanswered_handshake(timeout_s) from None
         raise timeout_error(timeout_s) from None
     except OSError as error:
         if context is not None and not error.errno:
@@ -156,14 +159,24 @@ async def connect(
         raise _lost(error) from None
 
 
-async def _connect(host: str, port: int, context: ssl.SSLContext | None, server_name: str | None) -> StreamLink:
-    """Try each address of the host in turn, so that the error is one address' own and not a sum of several."""
+async def _connect(
+    host: str, port: int, context: ssl.SSLContext | None, server_name: str | None, connected: list[StreamLink]
+) -> StreamLink:
+    """Try each address of the host in turn, so that the error is one address' own and not a sum of several.
+
+    `connected` gets a link where a connection came about, which TLS may not have done yet.
+    """
+
+    def link_of_connection() -> StreamLink:
+        connected.append(StreamLink())
+        return connected[-1]
+
     loop = asyncio.get_running_loop()
     failure: OSError = OSError(errno.EHOSTUNREACH, os.strerror(errno.EHOSTUNREACH))
     name = None if context is None else server_name or host
     for address in await resolve(host, port):
         try:
-            _, link = await loop.create_connection(StreamLink, address, port, ssl=context, server_hostname=name)
+            _, link = await loop.create_connection(link_of_connection, address, port, ssl=context, server_hostname=name)
         except ssl.SSLError:  # noqa: PERF203  each address has its own error
             raise  # another address of the host has the same certificate
         except OSError as error:

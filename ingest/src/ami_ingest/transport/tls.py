@@ -160,6 +160,15 @@ def tls_failed(error: Exception) -> TlsFailed:
     )
 
 
+def unanswered_handshake(timeout_s: float) -> TlsFailed:
+    """Return the error of a connection that came about, and over which no TLS did in time."""
+    return TlsFailed(
+        f"TLS Handshake Failed (no answer within {timeout_s:g} s)",
+        "check that the other side speaks TLS 1.3 on this port, or use tcp://",
+        "the connection came about, and the other side does not say a word of TLS",
+    )
+
+
 def _reason(error: Exception) -> str:
     if isinstance(error, ssl.SSLError) and error.reason:
         return str(error.reason)

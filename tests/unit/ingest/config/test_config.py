@@ -485,6 +485,8 @@ def test_secrets_that_do_not_fit_are_said_without_showing_them(write, more, secr
         ("[]", "must be a JSON object"),
         ('{"pasword": "hunter2"}', "unknown key 'pasword'"),
         ('{"password": 7}', "password must be text"),
+        (r'{"password": "hunter2\ud800"}', "password holds half a character"),
+        ("[" * 100_000, "nested too deep"),
         ('{"guek": "hunter2"}', "guek must be 32 or 64 hexadecimal digits"),
         ('{"gak": "00"}', "gak must be 32 or 64 hexadecimal digits"),
         ('{"client_system_title": 5}', "client_system_title must be 16 hexadecimal digits"),

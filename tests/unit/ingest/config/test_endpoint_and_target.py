@@ -71,7 +71,21 @@ def test_a_location_names_the_line(text, where):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "foo", "10.0.0.7:4059", "tcp://", "tcp://h:x", "tcp://h:0", "tcp://h:1/x", "ftp://h", "udp://u@h"]
+    "text",
+    [
+        "",
+        "foo",
+        "10.0.0.7:4059",
+        "tcp://",
+        "tcp://h:x",
+        "tcp://h:0",
+        "tcp://h:1/x",
+        "ftp://h",
+        "udp://u@h",
+        "tcp://a..b",
+        f"tcp://{'a' * 64}",
+        "udp://\udcff:1",
+    ],
 )
 def test_no_endpoint(text):
     with pytest.raises(EndpointError, match=r"write tcp://HOST:PORT"):

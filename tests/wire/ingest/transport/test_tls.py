@@ -150,6 +150,23 @@ async def test_a_handshake_that_is_cut_off_is_said(authority, tls_meter):
         await open_link(Endpoint.parse(f"tls://127.0.0.1:{port}"), connect_timeout_s=5, tls=Tls(trust=authority.trust))
 
 
+async def test_a_port_that_says_nothing_is_connected_and_without_tls(authority):
+    gone = asyncio.Event()
+
+    async def say_nothing(reader, writer):
+        with contextlib.suppress(OSError):
+            await reader.read()
+        writer.close()
+        gone.set()
+
+    async with await asyncio.start_server(say_nothing, "127.0.0.1", 0) as server:
+        endpoint = Endpoint.parse(f"tls://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        with pytest.raises(TlsFailed, match=r"^TLS Handshake Failed \(no answer within 0.2 s\)$") as raised:
+            await open_link(endpoint, connect_timeout_s=0.2, tls=Tls(trust=authority.trust))
+        assert "or use tcp://" in raised.value.remedy
+        await gone.wait()
+
+
 async def test_a_port_without_tls_is_said(authority):
     async def serve(reader, writer):
         await reader.read(100)
