@@ -21,6 +21,8 @@ from ami_cli.errors import CommandError, ExitCode
 
 GRACE: Final = 5.0
 """Seconds a process may take to end after SIGTERM."""
+READY_WITHIN_S: Final = 60.0
+"""What a process may take to be ready."""
 
 _POLL: Final = 0.05
 
@@ -87,7 +89,7 @@ class Children:
                     ExitCode.INCOMPLETE,
                 )
 
-    def ready(self, child: Child, timeout: float) -> dict[str, Any]:
+    def ready(self, child: Child, timeout: float = READY_WITHIN_S) -> dict[str, Any]:
         """Wait for the line of JSON by which a process says that it is ready, and return it."""
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:

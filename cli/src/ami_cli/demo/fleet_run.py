@@ -6,7 +6,6 @@ import json
 import time
 from collections import Counter
 from collections.abc import Iterable
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -16,16 +15,13 @@ from rich.padding import Padding
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from ami_cli.console import table
-from ami_cli.demo.children import Child, Children
+from ami_cli.demo.children import Child
 from ami_cli.demo.fleet_scene import PUSHES_FOR_S, REGISTERS, FleetScene
 from ami_cli.demo.fleet_truth import Comparison, Said, told
-from ami_cli.demo.run import WATCHED
-from ami_cli.demo.stage import READY_WITHIN_S, await_port, free_port, kafka, stage
+from ami_cli.demo.stage import Running, prepare, stage
 from ami_cli.demo.summary import reasons
 from ami_cli.demo.tally import Tally
 from ami_cli.errors import CommandError, ExitCode
-from ami_cli.follow import Follower
-from ami_cli.preparation import Preparation
 from ami_cli.view.records import Record
 from ami_schemas import headers as names
 from ami_schemas import topics
@@ -47,15 +43,6 @@ class FleetSettings:
     folder: Path
     bootstrap: str | None
     meters: int
-
-
-@dataclass(frozen=True, slots=True)
-class Running:
-    """What runs, and who sees what comes of it."""
-
-    follower: Follower
-    children: Children
-    pusher: Child
 
 
 @dataclass(slots=True)
@@ -85,13 +72,12 @@ def demo_fleet(settings: FleetSettings, console: Console) -> None:
     """Run the demo; return only if the readings are what the fleet said, value by value. Raises CommandError."""
     scene = FleetScene(settings.folder, settings.meters)
     with stage(settings.folder) as stack:
-        children = Children(settings.folder / "logs")
-        running = _prepare(settings, scene, console, stack, children)
+        running = prepare(scene, settings.bootstrap, console, stack)
         found, comparison = FleetTally(), Comparison(range(FIRST_SERIAL, FIRST_SERIAL + settings.meters))
         began = time.monotonic()
-        _watch(running, found, comparison, console, settings.meters)
+        _watch(running, scene, found, comparison, console)
         elapsed = time.monotonic() - began
-        children.stop()
+        running.children.stop()
         comparison.say(told(scene.truths))
     _print_summary(console, found, comparison, elapsed, settings.meters)
     if not comparison.exact:
@@ -102,39 +88,9 @@ def demo_fleet(settings: FleetSettings, console: Console) -> None:
         )
 
 
-def _prepare(
-    settings: FleetSettings, scene: FleetScene, console: Console, stack: ExitStack, children: Children
-) -> Running:
-    """Start everything; the follower stands before the first record."""
-    console.print()
-    console.print(
-        f"  [bold]AMI Gateway[/]: a fleet of {settings.meters:,} meters, an agent, a real Kafka, a normalizer, "
-        "and the truth to hold the readings against"
-    )
-    console.print()
-    with Preparation(console) as progress:
-        bootstrap, follower = kafka(settings.folder, settings.bootstrap, WATCHED, progress, stack)
-        progress.begin("fleet", "starting the meters and writing their inventory")
-        port = free_port()
-        scene.write_fleet(port)
-        stack.enter_context(children)
-        ready = children.ready(children.start("fleet", scene.serving_command()), READY_WITHIN_S)
-        progress.finish(f"{settings.meters:,} meters at {ready['listening']} to {ready['last']}")
-        progress.begin("agent", "starting `ami collect`")
-        scene.write_agent(bootstrap, port)
-        normalizer = children.start("normalizer", scene.normalizer_command(bootstrap))
-        agent = children.start("agent", scene.agent_command())
-        await_port(children, port)
-        progress.finish(f"listens on 127.0.0.1:{port}, process {agent.process.pid}")
-        progress.begin("pushes", "starting them")
-        pusher = children.start("pushes", scene.pushing_command(), ends=True)
-        progress.finish(f"for {PUSHES_FOR_S} s; the normalizer is process {normalizer.process.pid}")
-    console.print()
-    return Running(follower, children, pusher)
-
-
-def _watch(running: Running, found: FleetTally, comparison: Comparison, console: Console, meters: int) -> None:
+def _watch(running: Running, scene: FleetScene, found: FleetTally, comparison: Comparison, console: Console) -> None:
     """Follow until every meter was read and has pushed and every raw record has ended, or nothing moves any more."""
+    meters = scene.meters
     with _progress(console) as progress:
         bars = {name: progress.add_task(name, total=meters) for name in ("meters read", "pushes")}
         bars["readings"] = progress.add_task("readings", total=None)
@@ -149,7 +105,7 @@ def _watch(running: Running, found: FleetTally, comparison: Comparison, console:
             progress.update(bars["pushes"], completed=found.pushes)
             progress.update(bars["readings"], completed=found.tally.messages, total=max(1, found.tally.raw))
             last = time.monotonic() if came else last
-            said = _pushed(running.pusher)
+            said = _pushed(scene.pusher)
             complete = said is not None and found.read >= meters and found.pushes >= said
             if complete and not found.tally.unaccounted():
                 return
@@ -157,9 +113,9 @@ def _watch(running: Running, found: FleetTally, comparison: Comparison, console:
                 return
 
 
-def _pushed(pusher: Child) -> int | None:
+def _pushed(pusher: Child | None) -> int | None:
     """Return how many pushes were sent in all, None while there are more to come."""
-    if pusher.process.poll() is None:
+    if pusher is None or pusher.process.poll() is None:
         return None
     lines = pusher.out.read_text(errors="replace").splitlines()
     numbers: dict[str, Any] = json.loads(lines[-1]) if lines else {}

@@ -7,7 +7,8 @@ from typing import Any, Final
 
 import yaml
 
-from ami_cli.demo.scene import python
+from ami_cli.demo.children import Child, Children
+from ami_cli.demo.scene import agent_frame, python
 
 PUSHES_FOR_S: Final = 15
 _ROUND_S: Final = 12
@@ -28,9 +29,30 @@ class FleetScene:
         self.inventory = folder / "inventory"
         self.agent_config = folder / "agent.yaml"
         self.fleet_config = folder / "fleet.yaml"
+        self.pusher: Child | None = None
+        """What pushes, once it has begun; it ends when all is sent."""
         self.truths = (folder / "read.truth", folder / "pushed.truth")
 
-    def write_fleet(self, push_port: int) -> None:
+    @property
+    def title(self) -> str:
+        """What is shown, in a few words."""
+        return (
+            f"a fleet of {self.meters:,} meters, an agent, a real Kafka, a normalizer, "
+            "and the truth to hold the readings against"
+        )
+
+    def start_meters(self, children: Children, port: int) -> str:
+        """Start the meters that are read, which write their inventory; return where they are."""
+        self._write_fleet(port)
+        ready = children.ready(children.start("fleet", self._serving_command()))
+        return f"{self.meters:,} at {ready['listening']} to {ready['last']}"
+
+    def start_pushes(self, children: Children, port: int) -> str:  # noqa: ARG002  the description has it
+        """Start the meters' pushes; return how long they last."""
+        self.pusher = children.start("pushes", self._pushing_command(), ends=True)
+        return f"for {PUSHES_FOR_S} s"
+
+    def _write_fleet(self, push_port: int) -> None:
         """Write the description: every meter is read, and pushes once or twice."""
         description: dict[str, Any] = {
             "meters": self.meters,
@@ -46,15 +68,10 @@ class FleetScene:
         }
         self.fleet_config.write_text(yaml.safe_dump(description, sort_keys=False))
 
-    def write_agent(self, bootstrap: str, push_port: int) -> None:
+    def write_agent(self, bootstrap: str, port: int) -> None:
         """Write the agent's configuration; the meters are in the fleet's own inventory."""
         config = {
-            "agent": "demo-fleet",
-            "kafka": {"bootstrap": bootstrap},
-            "state_dir": "agent",
-            "listen": [
-                {"transport": transport, "host": "127.0.0.1", "port": push_port} for transport in ("tcp", "udp")
-            ],
+            **agent_frame("demo-fleet", bootstrap, port),
             "poll": {"concurrency": 500},
             "schedules": {"once": {"every": "1d", "read": list(_READ)}},
             "defaults": {"schedules": ["once"], "secrets": "inventory/secrets/{id}.json"},
@@ -62,11 +79,11 @@ class FleetScene:
         }
         self.agent_config.write_text(yaml.safe_dump(config, sort_keys=False))
 
-    def serving_command(self) -> list[str]:
+    def _serving_command(self) -> list[str]:
         """Return the command line of the meters that are read; it writes the inventory."""
         return self._fleet("serve", self.truths[0], "--inventory", self.inventory)
 
-    def pushing_command(self) -> list[str]:
+    def _pushing_command(self) -> list[str]:
         """Return the command line of the meters' pushes; it ends when all are sent."""
         return self._fleet("push", self.truths[1])
 

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import yaml
 
+from ami_cli.demo.children import Children
 from ami_cli.errors import CommandError, ExitCode
 
 EVERY_S: Final = 2
@@ -99,6 +100,8 @@ class Scene:
         self.agent_config = folder / "agent.yaml"
         self.keys = folder / "keys.json"
         self._gurux = _checkout()
+        self._addresses: dict[str, str] = {}
+        """HOST:PORT of the meters that are read, by name."""
 
     def check(self) -> None:
         """Raise where the Gurux pusher cannot run."""
@@ -115,7 +118,26 @@ class Scene:
                 ExitCode.MISSING,
             )
 
-    def write_keys(self) -> None:
+    @property
+    def title(self) -> str:
+        """What is shown, in a few words."""
+        return "six meters, an agent, a normalizer and a real Kafka"
+
+    def start_meters(self, children: Children, port: int) -> str:  # noqa: ARG002  a fleet's meters are told it
+        """Start the meters that are read; return what they are."""
+        self._write_keys()
+        polled = {meter.name: children.start(meter.name, self._polled_command(meter)) for meter in POLLED}
+        self._addresses = {name: str(children.ready(child)["listening"]) for name, child in polled.items()}
+        return f"{len(POLLED)} to be read"
+
+    def start_pushes(self, children: Children, port: int) -> str:
+        """Start the meters that push; return what they are."""
+        for meter in PUSHING:
+            children.start(meter.name, self._pushing_command(meter, port))
+        children.check()
+        return f"of {len(PUSHING)} meters"
+
+    def _write_keys(self) -> None:
         """Write new keys: the normalizer's, each meter's, and the agent's secrets."""
         keys = {serial: {"guek": secrets.token_hex(16), "gak": secrets.token_hex(16)} for serial in (3, 5)}
         write_secret(self.keys, {_title(serial): pair for serial, pair in keys.items()})
@@ -124,15 +146,10 @@ class Scene:
         write_secret(self.folder / "secrets-2.json", {"password": _PASSWORD})
         write_secret(self.folder / "secrets-3.json", {**keys[3], "client_system_title": _AGENT_TITLE})
 
-    def write_agent(self, bootstrap: str, addresses: dict[str, str], push_port: int) -> None:
-        """Write the agent's configuration; `addresses` are HOST:PORT of the polled meters by name."""
+    def write_agent(self, bootstrap: str, port: int) -> None:
+        """Write the agent's configuration, with the meters that were started."""
         config = {
-            "agent": "demo",
-            "kafka": {"bootstrap": bootstrap},
-            "state_dir": "agent",
-            "listen": [
-                {"transport": transport, "host": "127.0.0.1", "port": push_port} for transport in ("tcp", "udp")
-            ],
+            **agent_frame("demo", bootstrap, port),
             "schedules": {
                 "demo": {
                     "every": f"{EVERY_S}s",
@@ -141,7 +158,7 @@ class Scene:
                 }
             },
             "defaults": {"schedules": ["demo"]},
-            "meters": [self._inventory(meter, addresses[meter.name]) for meter in POLLED],
+            "meters": [self._inventory(meter, self._addresses[meter.name]) for meter in POLLED],
         }
         self.agent_config.write_text(yaml.safe_dump(config, sort_keys=False))
 
@@ -159,7 +176,7 @@ class Scene:
             entry["system_title"] = _title(meter.serial)
         return entry
 
-    def polled_command(self, meter: PolledMeter) -> list[str]:
+    def _polled_command(self, meter: PolledMeter) -> list[str]:
         """Return the command line of a meter to be read."""
         options = ["--listen", "127.0.0.1:0", "--framing", meter.framing, "--auth", meter.authentication]
         if meter.authentication == "lls":
@@ -168,7 +185,7 @@ class Scene:
             options += ["--keys", str(self.folder / f"meter-{meter.serial}.keys.json")]
         return python("ami_simulator", *options, "--serial", meter.serial)
 
-    def pushing_command(self, meter: PushingMeter, push_port: int) -> list[str]:
+    def _pushing_command(self, meter: PushingMeter, push_port: int) -> list[str]:
         """Return the command line of a meter that pushes."""
         to = f"127.0.0.1:{push_port}"
         if meter.gurux and self._gurux is not None:
@@ -203,6 +220,16 @@ class Scene:
     @property
     def _gurux_python(self) -> Path:
         return (self._gurux or self.folder) / ".venv-gurux" / "bin" / "python"
+
+
+def agent_frame(name: str, bootstrap: str, port: int) -> dict[str, Any]:
+    """Return what the configuration of every demo's agent holds."""
+    return {
+        "agent": name,
+        "kafka": {"bootstrap": bootstrap},
+        "state_dir": "agent",
+        "listen": [{"transport": transport, "host": "127.0.0.1", "port": port} for transport in ("tcp", "udp")],
+    }
 
 
 def write_secret(path: Path, content: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""What the demos have in common: a folder of their own, a Kafka with topics, a port, and an end in order."""
+"""What the demos have in common: a folder of their own, everything that runs in it, and an end in order."""
 
 from __future__ import annotations
 
@@ -7,17 +7,20 @@ import shutil
 import signal
 import socket
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple, Protocol
 
-from ami_cli.demo.children import Children
+from rich.console import Console
+
+from ami_cli.demo.children import READY_WITHIN_S, Children
 from ami_cli.errors import CommandError, ExitCode
 from ami_cli.follow import Follower
 from ami_cli.preparation import Preparation
+from ami_schemas import topics
 
-READY_WITHIN_S: Final = 60.0
+WATCHED: Final = (topics.RAW, topics.READINGS, topics.EVENTS, topics.DEAD_LETTERS, topics.PARKED)
 
 _PORT: Final = 4059
 _ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -31,9 +34,67 @@ def stage(folder: Path) -> Iterator[ExitStack]:
         yield stack
 
 
-def kafka(
-    folder: Path, bootstrap: str | None, watched: Sequence[str], progress: Preparation, stack: ExitStack
-) -> tuple[str, Follower]:
+class Scene(Protocol):
+    """The meters of a demo, and the files and command lines of all that runs."""
+
+    folder: Path
+
+    @property
+    def title(self) -> str:
+        """What is shown, in a few words."""
+
+    def start_meters(self, children: Children, port: int) -> str:
+        """Start the meters that are read; return what they are."""
+
+    def write_agent(self, bootstrap: str, port: int) -> None:
+        """Write the agent's configuration; it listens on `port`."""
+
+    def agent_command(self) -> list[str]:
+        """Return the command line of the agent."""
+
+    def normalizer_command(self, bootstrap: str) -> list[str]:
+        """Return the command line of the normalizer."""
+
+    def start_pushes(self, children: Children, port: int) -> str:
+        """Start what pushes to the agent; return what it is."""
+
+
+class Running(NamedTuple):
+    """What runs, and who sees what comes of it."""
+
+    bootstrap: str
+    follower: Follower
+    """Of the topics, from before the first record."""
+    children: Children
+
+
+def prepare(scene: Scene, bootstrap: str | None, console: Console, stack: ExitStack) -> Running:
+    """Start everything: a Kafka where none is given, meters, agent, normalizer, and what pushes."""
+    console.print()
+    console.print(f"  [bold]AMI Gateway[/]: {scene.title}")
+    console.print()
+    with Preparation(console) as progress:
+        bootstrap, follower = _kafka(scene.folder, bootstrap, progress, stack)
+        children = stack.enter_context(Children(scene.folder / "logs"))
+        progress.begin("meters", "starting those that are read")
+        port = free_port()
+        progress.finish(scene.start_meters(children, port))
+        progress.begin("agent", "starting `ami collect`")
+        scene.write_agent(bootstrap, port)
+        normalizer = children.start("normalizer", scene.normalizer_command(bootstrap))
+        agent = children.start("agent", scene.agent_command())
+        _await_port(children, port)
+        progress.finish(f"listens on 127.0.0.1:{port}, process {agent.process.pid}")
+        progress.begin("normalizer", "starting `ami normalize`")
+        children.check()
+        progress.finish(f"process {normalizer.process.pid}")
+        progress.begin("pushes", "starting them")
+        progress.finish(scene.start_pushes(children, port))
+    console.print()
+    return Running(bootstrap, follower, children)
+
+
+def _kafka(folder: Path, bootstrap: str | None, progress: Preparation, stack: ExitStack) -> tuple[str, Follower]:
     """Start a Kafka where none is given; return its address, and a follower of topics from before the first record."""
     from ami_kafka.broker import LocalBroker
     from ami_kafka.check import check
@@ -50,12 +111,12 @@ def kafka(
         progress.finish(bootstrap)
     progress.begin("topics", "creating what is declared")
     changes = apply(bootstrap)
-    follower = stack.enter_context(Follower(bootstrap, watched, from_beginning=False))
+    follower = stack.enter_context(Follower(bootstrap, WATCHED, from_beginning=False))
     progress.finish(f"{len(changes)} on {bootstrap}")
     return bootstrap, follower
 
 
-def await_port(children: Children, port: int) -> None:
+def _await_port(children: Children, port: int) -> None:
     """Wait until the agent listens: a connection that says nothing leaves no record."""
     deadline = time.monotonic() + READY_WITHIN_S
     while time.monotonic() < deadline:
