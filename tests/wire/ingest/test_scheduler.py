@@ -533,6 +533,134 @@ async def test_a_meter_that_is_reached_in_another_way_gets_a_new_session(serve, 
     assert (await scheduler.ping("meter-1")).logical_device_name == "AMV0000000000002"
 
 
+async def test_a_meter_that_changes_twice_while_it_is_read_is_read_again(serve, behave, started):
+    served, hanging = await serve(), await behave(silent)
+    link = LinkProfile(connect_timeout_s=0.5, request_timeout_s=0.5, retries=0)
+    scheduler = started([known(hanging, link=link)])
+    await until(lambda: scheduler.stats.running == 1)
+
+    scheduler.apply([known(hanging, link=replace(link, retries=1))])
+    scheduler.apply([known(served.at)])
+
+    await until(lambda: ok(scheduler) == 1)
+
+
+async def test_a_meter_that_left_while_it_failed_is_no_open_breaker(behave, started):
+    hanging = await behave(silent)
+    often = Schedule("often", 0.05, read=(ENERGY,))
+    link = LinkProfile(connect_timeout_s=0.1, request_timeout_s=0.1, retries=0)
+    scheduler = started([known(hanging, schedules=(often,), link=link)])
+    await until(lambda: scheduler.stats.results.total() == breaker.THRESHOLD - 1 and scheduler.stats.running == 1)
+
+    scheduler.apply([])
+    await until(lambda: scheduler.stats.running == 0)
+
+    assert scheduler.stats.results.total() == breaker.THRESHOLD
+    assert scheduler.stats.breakers_open == 0
+
+
+async def test_turns_go_on_where_the_clock_of_this_machine_is_set_back(serve, started, log):
+    ahead = [10 * 365 * 86_400.0]
+    served = await serve()
+    often = Schedule("often", 0.2, read=(ENERGY,))
+    meters = [known(served.at, schedules=(often,))]
+    scheduler = started(meters, now=lambda: time.time() + ahead[0])
+    await until(lambda: ok(scheduler) >= 1)
+
+    ahead[0] = 0.0
+    scheduler.apply(meters)  # it looks at the clock once a minute in any case
+    await until(lambda: "this machine's clock was set back: all turns are planned anew" in log.events())
+    done = ok(scheduler)
+
+    await until(lambda: ok(scheduler) >= done + 3)
+
+
+async def test_what_nobody_waits_for_any_more_is_given_up(behave, started):
+    hanging = await behave(silent)
+    scheduler = started([known(hanging, schedules=())])
+    asking = asyncio.create_task(scheduler.ping("meter-1"))
+    await until(lambda: scheduler.stats.running == 1)
+
+    asking.cancel()
+    await until(lambda: scheduler.stats.running == 0)
+
+    assert not scheduler.stats.results, "it did not wait for the meter's timeout"
+
+
+async def test_what_is_asked_does_not_wait_for_a_slot_where_only_the_rate_holds_it_up(serve, behave, started):
+    served, hanging = await serve(), await behave(silent)
+    meters = [known(hanging, "hangs"), known(served.at, schedules=())]
+    scheduler = started(meters, poll=Poll(1, connections_per_s=2.0))
+    await until(lambda: scheduler.stats.running == 1)
+    await scheduler.ping("meter-1")
+
+    await scheduler.ping("meter-1")
+
+    assert ("default", "T1_TIMEOUT") not in scheduler.stats.results
+
+
+async def test_a_connection_of_a_meter_that_left_is_closed(serve, started):
+    served = await serve()
+    scheduler = started([known(Endpoint.parse("call-in://"), schedules=())])
+    scheduler.adopt("meter-1", await open_link(served.at, connect_timeout_s=20.0))
+    await until(lambda: served.connections == 1)
+
+    scheduler.apply([])
+
+    await until(lambda: not served.connections)
+
+
+async def test_a_meter_that_calls_again_is_read_over_its_new_connection(serve, behave, started):
+    served = await serve()
+    calls = []
+
+    async def deaf_when_it_has_called_again(reader, writer):
+        call = len(calls)
+        calls.append(writer)
+        there = await asyncio.open_connection(served.at.host, served.at.port)
+
+        async def back():
+            while data := await there[0].read(65536):
+                if call == len(calls) - 1:
+                    writer.write(data)
+
+        await asyncio.gather(pump(reader, there[1]), back())
+
+    at = await behave(deaf_when_it_has_called_again)
+    scheduler = started([known(Endpoint.parse("call-in://"))])
+    scheduler.adopt("meter-1", await open_link(at, connect_timeout_s=20.0))
+    await until(lambda: ok(scheduler) == 1)
+
+    scheduler.adopt("meter-1", await open_link(at, connect_timeout_s=20.0))
+    await until(lambda: len(calls) == 2)
+    await scheduler.ping("meter-1")
+
+    assert scheduler.stats.results == {("default", "OK"): 2}
+    assert scheduler.stats.open_sessions == 1
+
+
+async def test_a_call_that_cannot_be_used_is_ended_so_that_the_meter_calls_again(serve, started, tmp_path):
+    served = await serve(authentication=Authentication.HLS_GMAC)
+    CounterStore(tmp_path).counter(TITLE, GUEK)._path.write_text("no counter")
+    scheduler = started([known(Endpoint.parse("call-in://"), **GMAC)])
+    scheduler.adopt("meter-1", await open_link(served.at, connect_timeout_s=20.0))
+    await until(lambda: scheduler.stats.results)
+
+    assert scheduler.stats.results == {("default", "COUNTERERROR"): 1}
+    await until(lambda: not served.connections)
+
+
+async def test_an_association_without_an_end_leaves_nothing_behind_with_each_use(serve, started):
+    served = await serve()
+    scheduler = started([known(Endpoint.parse("call-in://"), schedules=())])
+    scheduler.adopt("meter-1", await open_link(served.at, connect_timeout_s=20.0))
+    for _ in range(150):
+        await scheduler.ping("meter-1")
+
+    assert scheduler.stats.open_sessions == 1
+    assert len(scheduler._sessions._idle) < 110
+
+
 async def test_a_meter_that_calls_is_read_over_its_own_connection(serve, started, log):
     served = await serve()
     scheduler = started([known(Endpoint.parse("call-in://"))])

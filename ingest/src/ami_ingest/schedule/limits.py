@@ -31,4 +31,4 @@ class TokenBucket:
     def _fill(self, now: float) -> None:
         assert self._rate is not None  # noqa: S101  # the callers ask
         self._tokens = min(self._burst, self._tokens + max(0.0, now - self._at) * self._rate)
-        self._at = max(self._at, now)
+        self._at = now  # also where the clock was set back: it goes on from there

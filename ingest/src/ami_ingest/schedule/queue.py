@@ -111,10 +111,10 @@ class ReadyQueue:
         lane.running -= 1
         self._offer(name, lane)
 
-    def ready_at(self, now: float) -> float | None:
+    def ready_at(self, now: float, lowest: Priority = Priority.BACKFILL) -> float | None:
         """Return when `pop` may find something though nothing was pushed or released; None: not before."""
         times = [self._later[0][0]] if self._later else []
-        if self._heads:
+        if self._heads and self._heads[0][0][0] <= lowest:
             times.append(self._bucket.ready_at(now))
         return min(times, default=None)
 

@@ -18,7 +18,7 @@ class MeterState:
         "breaker",
         "busy",
         "gone",
-        "idle_until",
+        "kept",
         "link",
         "meter",
         "network",
@@ -36,8 +36,8 @@ class MeterState:
         """Made with its first job."""
         self.session: MeterSession | None = None
         """An association that is kept, idle unless `busy`."""
-        self.idle_until = 0.0
-        """Until when it is kept, seconds since the epoch."""
+        self.kept = 0
+        """Names its place among the associations that are kept; an older place is void."""
         self.link: Link | None = None
         """A connection that the meter made, not used yet."""
         self.busy = False

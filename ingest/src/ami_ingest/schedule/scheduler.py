@@ -44,6 +44,8 @@ _EXTRA: Final = 4
 """Slots beyond the concurrency for what is asked on demand: who asks does not wait for meters that hang."""
 _LONGEST_SLEEP_S: Final = 60.0
 """The clock of this machine may be set: so often it is looked at."""
+_SET_BACK_S: Final = 60.0
+"""A clock that is behind where it was by more than this was set back."""
 _BACKFILL_TRIES: Final = 3
 _CLOSING_AT_ONCE: Final = 200
 _CLOSING_S: Final = 5.0
@@ -81,6 +83,7 @@ class Scheduler:
         self._leaving: dict[str, MeterState] = {}
         """Meters that are gone, and whose last job still runs."""
         self._wake = asyncio.Event()
+        self._looked = now()
         self._said_missed = float("-inf")
         self._missed_unsaid = 0
         self.stats = PollStats()
@@ -151,8 +154,12 @@ class Scheduler:
         state.parked.clear()
         if not state.busy and state.session is not None:
             self._spawn(self._close_held(state), state)
+        link, state.link = state.link, None
+        if link is not None:
+            self._spawn_closing(link.close())
         if state.busy:
-            self._leaving[state.meter.id] = state
+            # One that waits for a predecessor's job has none of its own: that of the predecessor is still waited for.
+            self._leaving.setdefault(state.meter.id, state)
 
     # -- what others ask for ------------------------------------------------------------------------------------
 
@@ -207,6 +214,7 @@ class Scheduler:
             while True:
                 self._wake.clear()
                 now = self._now()
+                self._follow_clock(now)
                 self._admit(now)
                 self._start(now)
                 self._release_idle(now)
@@ -214,14 +222,31 @@ class Scheduler:
         finally:
             await self._stop()
 
+    def _follow_clock(self, now: float) -> None:
+        """Plan anew where this machine's clock was set back: else nobody is read until it is as late again."""
+        before, self._looked = self._looked, now
+        if before - now < _SET_BACK_S:
+            return
+        self._log.warning(
+            "this machine's clock was set back: all turns are planned anew",
+            by_s=round(before - now),
+            remedy="let something keep it right (`ami doctor`); records carry the time of their reception",
+        )
+        for state in self._states.values():
+            for name, job in list(state.turns.items()):
+                self._plan(state, job.schedule, turns.following(job.schedule, now, turns.place(state.meter.id, name)))
+            for backfill in state.backfills.values():
+                self._later(backfill, now)
+
     async def _sleep(self, now: float) -> None:
         times = [now + _LONGEST_SLEEP_S]
         if self._due:
             times.append(self._due[0][0])
         if self._sessions.next_idle is not None:
             times.append(self._sessions.next_idle)
-        if len(self._running) < self._poll.concurrency:
-            ready_at = self._ready.ready_at(now)
+        lowest = self._lowest()
+        if lowest is not None:
+            ready_at = self._ready.ready_at(now, lowest)
             if ready_at is not None:
                 times.append(ready_at)
         timer = asyncio.get_running_loop().call_later(max(0.0, min(times) - now), self._wake.set)
@@ -247,12 +272,16 @@ class Scheduler:
         job.ticket = next(self._tickets)
         heapq.heappush(self._due, (at, job.ticket, job))
 
+    def _lowest(self) -> Priority | None:
+        """Return the least priority there is a slot for; None where there is none for any."""
+        spare = self._poll.concurrency - len(self._running)
+        if spare > 0:
+            return Priority.BACKFILL
+        return Priority.ON_DEMAND if spare > -_EXTRA else None
+
     def _start(self, now: float) -> None:
-        while True:
-            spare = self._poll.concurrency - len(self._running)
-            if spare <= -_EXTRA:
-                break
-            popped = self._ready.pop(now, Priority.BACKFILL if spare > 0 else Priority.ON_DEMAND)
+        while (lowest := self._lowest()) is not None:
+            popped = self._ready.pop(now, lowest)
             if popped is None:
                 break
             job, lane = popped
@@ -402,8 +431,11 @@ class Scheduler:
     async def _asked(self, state: MeterState, job: AskedJob) -> None:
         if job.done.cancelled():
             return
+        using = asyncio.ensure_future(self._sessions.use(state, job.work))
+        # Who asked may go away, or its time be up: the meter is not to be read on for nobody.
+        job.done.add_done_callback(lambda _done: using.cancel())
         try:
-            result = await self._sessions.use(state, job.work)
+            result = await using
         except asyncio.CancelledError:
             job.done.cancel()
             raise
@@ -448,7 +480,7 @@ class Scheduler:
             return
         self._report.count(state, error)
         self.stats.by_deadline[state.meter.group, "missed"] += 1
-        opened = state.breaker.failure()
+        opened = state.breaker.failure() and not state.gone
         if opened:
             self.stats.breakers_open += 1
         if not _current(state, job):
@@ -504,7 +536,7 @@ class Scheduler:
     def _succeeded(self, state: MeterState) -> None:
         """Close the meter's breaker; turns that it put off come at their time again."""
         now = self.stats.last_success = self._now()
-        if not state.breaker.success():
+        if not state.breaker.success() or state.gone:
             return
         self.stats.breakers_open -= 1
         self._log.info("the meter answers again", meter=state.meter.id)

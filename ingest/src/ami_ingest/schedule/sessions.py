@@ -6,7 +6,7 @@ import heapq
 import itertools
 import time
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import structlog
 
@@ -22,6 +22,7 @@ from ami_ingest.schedule.roster import MeterState
 from ami_ingest.schedule.rows_read import Store
 from ami_ingest.schedule.stats import PollStats
 
+_MOST_VOID: Final = 100
 T = TypeVar("T")
 Work = Callable[[MeterReader, MeterSession], Awaitable[T]]
 
@@ -51,13 +52,15 @@ class Sessions:
         self._idle: list[tuple[float, int, MeterState]] = []
         self._ending: set[MeterSession] = set()
         """Associations about to be released."""
-        self._tickets = itertools.count()
+        self._tickets = itertools.count(1)
 
     async def use(self, state: MeterState, work: Work[T]) -> T:
         """Do work in a session of the meter, a kept one or a new one; keep it afterwards where that is wished.
 
         A kept association may have ended unnoticed: then a new one is tried at once.
         """
+        if state.session is not None and state.link is not None:
+            await self.drop(state)  # the meter has called again: what it had before is dead
         if state.session is not None:
             try:
                 return await self._worked(state, state.session, work)
@@ -91,7 +94,12 @@ class Sessions:
         if reader is None:
             reader = state.reader = self._make_reader(state.meter)
         link, state.link = state.link, None
-        session = await reader.open(link)
+        try:
+            session = await reader.open(link)
+        except BaseException:
+            if link is not None:
+                await link.close()  # the meter calls again
+            raise
         state.session = session
         self._stats.open_sessions += 1
         self._stats.phases["connect"].observe(session.connect_s)
@@ -112,8 +120,12 @@ class Sessions:
         )
 
     def _keep(self, state: MeterState, until: float) -> None:
-        state.idle_until = until
-        heapq.heappush(self._idle, (until, next(self._tickets), state))
+        state.kept = next(self._tickets)
+        heapq.heappush(self._idle, (until, state.kept, state))
+        if len(self._idle) > 2 * self._stats.open_sessions + _MOST_VOID:
+            # Each use leaves a void place behind, and that of an association without an end never comes up.
+            self._idle = [place for place in self._idle if place[2].session is not None and place[2].kept == place[1]]
+            heapq.heapify(self._idle)
 
     @property
     def next_idle(self) -> float | None:
@@ -125,8 +137,8 @@ class Sessions:
         while self._idle and (
             self._idle[0][0] <= now or self._stats.open_sessions - len(self._ending) > self._most_open
         ):
-            until, _, state = heapq.heappop(self._idle)
-            if state.session is not None and not state.busy and state.idle_until == until:
+            _, ticket, state = heapq.heappop(self._idle)
+            if not state.busy and state.session is not None and state.kept == ticket:
                 self._ending.add(state.session)
                 return state
         return None

@@ -114,6 +114,19 @@ def test_limits_can_be_changed():
     assert popped(ready) == ["2"]
 
 
+def test_when_to_look_again_is_told_for_what_is_important_enough():
+    ready = queue(rate=1.0)
+    ready.push(turn("t"), None, 0.0)
+    assert popped(ready) == ["t"]
+    ready.push(turn("t"), None, 0.0)
+    assert ready.ready_at(0.0) == pytest.approx(1.0)
+    assert ready.ready_at(0.0, Priority.ON_DEMAND) is None
+
+    ready.push(asked("a"), None, 0.0)
+
+    assert ready.ready_at(0.0, Priority.ON_DEMAND) == pytest.approx(1.0)
+
+
 def test_no_operation_looks_at_all_that_wait():
     """Twenty thousand jobs in a thousand networks: the same work for each, whatever waits."""
     ready = queue()
@@ -150,6 +163,7 @@ def test_a_clock_that_is_set_back_does_not_stop_a_bucket():
     bucket.take(1000.0)
 
     assert bucket.ready_at(500.0) == pytest.approx(501.0)
+    assert bucket.ready_at(501.5) == 501.5
 
 
 def test_another_connection_rate_of_all_holds_at_once():
