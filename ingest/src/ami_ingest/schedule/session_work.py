@@ -118,7 +118,7 @@ class SessionWork:
                 "the meter's clock is wrong",
                 meter=self._meter.id,
                 off_s=round(off_s, 1),
-                remedy="set it, or let the agent do so (set_over_s); its rows carry wrong times",
+                remedy="set it, or let the agent do so (clock.set_over); its rows carry wrong times",
             )
         if policy.set_over_s is not None and abs(off_s) > policy.set_over_s:
             return await self._set_clock(policy, reading.shown, off_s) or reading

@@ -550,7 +550,7 @@ class Spool:
             max_age_s = self._max_age_s
             if max_age_s is not None:
                 older = now_us() - int(max_age_s * 1e6)
-                self._drop(writer, writer.drop(self._handed, older_than_us=older), "max_age_s")
+                self._drop(writer, writer.drop(self._handed, older_than_us=older), "max_age")
             if self._over():
                 octets = self._bytes - self._pending - int(self.max_bytes * 0.9)
                 self._drop(writer, writer.drop(self._handed, octets=octets), "max_mb")
@@ -600,7 +600,7 @@ class Spool:
             first_received=_iso(dropped.first_us),
             last_received=_iso(dropped.last_us),
             profiles_read_again=dropped.profiles,
-            remedy="bring Kafka back, or give the spool more room (spool.max_mb, spool.max_age_s)",
+            remedy="bring Kafka back, or give the spool more room (spool.max_mb, spool.max_age)",
         )
 
     # -- damage -------------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ pytestmark = pytest.mark.unit
 
 ROOT = Path(__file__).resolve().parents[4]
 PUBLISHED = ROOT / "deploy" / "dlms_config.schema.json"
+PAGES = ["docs/agent-config.md", "docs/agent-logs.md", "docs/push.md", "docs/spool.md", "ingest/README.md"]
 EXAMPLES = [ROOT / "deploy" / "examples" / "lab.yaml", ROOT / "deploy" / "compose" / "dlms_config.yaml"]
 SMALL = {"agent": "a", "kafka": {"bootstrap": "x"}}
 
@@ -38,6 +39,17 @@ def test_the_examples_are_valid_and_name_the_schema(validator, path):
     validator.validate(yaml.safe_load(text))
     (named,) = re.findall(r"^# yaml-language-server: \$schema=(\S+)$", text, re.MULTILINE)
     assert (path.parent / named).resolve() == PUBLISHED
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_what_a_page_shows_of_the_configuration_is_valid(validator, page):
+    shown = re.findall(r"^```yaml\n(.*?)^```", (ROOT / page).read_text(), re.DOTALL | re.MULTILINE)
+    assert shown
+    for example in shown:
+        tree = yaml.safe_load(example)
+        tree = {**SMALL, **tree, "kafka": {**SMALL["kafka"], **tree.get("kafka", {})}}
+        validator.validate(tree)
+        FileForm.model_validate(tree)
 
 
 def test_the_examples_load(tmp_path):

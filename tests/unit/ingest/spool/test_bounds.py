@@ -86,7 +86,7 @@ def test_what_is_too_old_goes(make_spool, make_record, log):
     assert spool.oldest_us == new
     assert spool.dropped_bytes > 0
     until(lambda: DROPPED in log.events())
-    assert next(entry for entry in log if entry["event"] == DROPPED)["bound"] == "spool.max_age_s"
+    assert next(entry for entry in log if entry["event"] == DROPPED)["bound"] == "spool.max_age"
 
 
 async def put(spool, record, *positions):
