@@ -400,7 +400,9 @@ class Spool:
             self._recent.clear()
             self._recent_bytes = 0
             self.oldest_us = opened.oldest_us()
+            self.failing = False
             self._news.notify_all()
+            self._relieve()
 
     def _next_work(self, last_commit: float) -> tuple[list[_Write], int]:
         """Wait for work, then for company of it; take it."""
@@ -576,6 +578,7 @@ class Spool:
             self._recent.clear()
             self._recent_bytes = 0
             self.oldest_us = oldest_us
+            self._relieve()
         before = self._dropping
         self._dropping = dropped if before is None else Dropped(
             before.records + dropped.records,

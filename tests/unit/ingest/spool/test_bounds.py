@@ -89,6 +89,17 @@ def test_what_is_too_old_goes(make_spool, make_record, log):
     assert next(entry for entry in log if entry["event"] == DROPPED)["bound"] == "spool.max_age"
 
 
+async def test_a_full_spool_takes_more_when_its_records_have_become_too_old(make_spool, make_record):
+    spool = make_spool(max_bytes=10_000, max_age_s=3600)
+    old = now_us() - 7200 * 1_000_000
+    assert not spool.offer([make_record(number, size=1000)._replace(timestamp_us=old) for number in range(20)])
+    await asyncio.to_thread(until, lambda: spool.dropped_records == 20)
+
+    await spool.room()
+
+    assert not spool.full
+
+
 async def put(spool, record, *positions):
     await spool.put([record], [Position("m1", PROFILE, stamp) for stamp in positions])
 

@@ -148,6 +148,30 @@ async def test_a_salvage_that_fails_is_tried_again_and_sources_wait(make_spool, 
     assert log.events().count("the spool cannot be written: records wait in memory, and meters with them") == 1
 
 
+async def test_sources_go_on_after_a_salvage_that_had_failed_though_nothing_comes(
+    make_spool, make_record, monkeypatch
+):
+    monkeypatch.setattr(spool_module, "_RETRY_S", 0.05)
+    spool = make_spool()
+    await spool.put([make_record(1)])
+    spool.forget(1)
+    assert await asyncio.to_thread(spool.settle, 30)
+    salvage, failures = spool_module.spool_file.salvage, iter(range(3))
+
+    def failing(path):
+        if next(failures, None) is not None:
+            raise OSError(28, "No space left on device")
+        return salvage(path)
+
+    monkeypatch.setattr(spool_module.spool_file, "salvage", failing)
+    spool.suspect(sqlite3.DatabaseError("database disk image is malformed"), spool.source()[0])
+    await asyncio.to_thread(until_failing, spool)
+
+    await spool.room()
+
+    assert not spool.failing
+
+
 def until_failing(spool):
     while not spool.failing:
         time.sleep(0.005)
