@@ -10,6 +10,7 @@ import pytest
 from ami_dlms.apdu import GeneralBlockTransfer, decode
 from ami_dlms.framing import wrapper
 from ami_dlms.link import Connected, HdlcLinkClient, Transmit
+from ami_ingest import keepalive
 from ami_ingest.config.model import Listen, Push
 from ami_ingest.frames import read_frames
 from ami_ingest.push.listener import Listener, ListenerError
@@ -355,6 +356,19 @@ async def test_a_sender_that_waits_for_its_confirmation_gets_it_once_the_push_is
     assert await answers.get() == wrapper.encode(bytes.fromhex("10 40000007 00"), 16, 1)
     endpoint.close()
     assert listener.confirmed == 2
+
+
+async def test_a_peer_that_vanished_without_a_word_is_noticed_in_minutes(listen, sink):
+    listener, tcp, _ = await listen()
+    _, writer = await asyncio.open_connection(*tcp)
+    await sink.until(lambda: listener.connections == 1)
+    (connection,) = listener._intake.readers
+    sock = connection._transport.get_extra_info("socket")
+
+    assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+    asked = [sock.getsockopt(socket.IPPROTO_TCP, option) for option in (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL)]
+    assert asked == [keepalive.IDLE_S, keepalive.EVERY_S]
+    writer.close()
 
 
 async def test_a_meter_that_streams_blocks_waits_for_each_confirmation(listen, sink):

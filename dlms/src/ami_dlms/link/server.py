@@ -53,6 +53,8 @@ class HdlcLinkServer(Station):
         while (frame := self._reader.next_frame()) is not None:
             if self._is_mine(frame.destination):
                 events += self._handle(frame)
+        if not self._connected:
+            self._reader.take()  # no delivery will carry them
         return events
 
     def _is_mine(self, octets: bytes) -> bool:

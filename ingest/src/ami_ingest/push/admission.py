@@ -129,10 +129,26 @@ class Admission:
         rate = self.push.max_bytes_per_s_per_peer
         if rate is None:
             return 0.0
-        now = time.monotonic()
-        left, at = self._budgets.pop(host, (rate * _BURST_S, now))
-        left = min(rate * _BURST_S, left + (now - at) * rate) - octets
-        self._budgets[host] = (left, now)
+        left = self._left(host, rate) - octets
+        self._keep(host, left)
+        return max(0.0, -left / rate)
+
+    def takes(self, host: str, octets: int) -> bool:
+        """Charge a datagram to a peer; False where it is beyond its rate. What is not taken is not charged."""
+        rate = self.push.max_bytes_per_s_per_peer
+        if rate is None:
+            return True
+        left = self._left(host, rate)
+        taken = left > 0
+        self._keep(host, left - octets if taken else left)
+        return taken
+
+    def _left(self, host: str, rate: float) -> float:
+        """Return how many octets a peer may send now; negative while it is beyond its rate."""
+        left, at = self._budgets.pop(host, (rate * _BURST_S, 0.0))
+        return min(rate * _BURST_S, left + (time.monotonic() - at) * rate)
+
+    def _keep(self, host: str, left: float) -> None:
+        self._budgets[host] = (left, time.monotonic())
         if len(self._budgets) > _PEERS_REMEMBERED:
             self._budgets.popitem(last=False)
-        return max(0.0, -left / rate)

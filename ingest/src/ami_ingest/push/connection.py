@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import socket
 import time
 from typing import cast
 
 from ami_dlms.framing import Assembler, BlockTaken
+from ami_ingest.keepalive import keep_alive
 from ami_ingest.push.confirm import BlockConfirmer, HdlcConfirmer
 from ami_ingest.push.intake import Intake
 from ami_ingest.record import Recorder, Transport
@@ -45,10 +44,7 @@ class Connection(asyncio.Protocol):
             return
         self._transport, self._host, self._port = connected, host, int(name[1])
         self._intake.readers.add(self)
-        sock = transport.get_extra_info("socket")
-        if sock is not None:
-            with contextlib.suppress(OSError):
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        keep_alive(transport)
         if self._intake.held:
             connected.pause_reading()
 

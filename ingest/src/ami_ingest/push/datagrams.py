@@ -70,7 +70,7 @@ class Datagrams(asyncio.DatagramProtocol):
         """Take a datagram."""
         intake = self._intake
         host = plain(str(addr[0]))
-        if intake.held or intake.admission.pause_for(host, len(data)):
+        if intake.held or not intake.admission.takes(host, len(data)):
             # A datagram cannot be left in the network; its loss is counted.
             intake.dropped += len(data)
             return

@@ -203,8 +203,7 @@ class Callers:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         self._sweeper = None
-        for link in list(self._open):
-            await link.close()
+        await asyncio.gather(*(link.close() for link in list(self._open)))
 
     @property
     def addresses(self) -> list[tuple[str, int]]:
@@ -256,6 +255,10 @@ class Callers:
                 await self._identify(caller)
         except (IngestError, DlmsError) as error:
             cause = str(error)
+        except asyncio.CancelledError:
+            if self._push.unknown == "accept":
+                self._offer(caller.said, self._origin(caller))  # nobody finds out any more who it was
+            raise
         except Exception:
             # A defect shown by one caller must not stop the others; it is reported in full.
             log.exception("a caller could not be served by a defect of ours")

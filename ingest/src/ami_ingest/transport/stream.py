@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import errno
 import ipaddress
 import os
@@ -12,6 +11,7 @@ import ssl
 from typing import Final, cast
 
 from ami_ingest.errors import SessionError
+from ami_ingest.keepalive import keep_alive
 from ami_ingest.transport.inbox import Inbox, within
 from ami_ingest.transport.link import connection_closed, connection_failed, timeout_error
 from ami_ingest.transport.tls import tls_failed, unanswered_handshake
@@ -95,15 +95,12 @@ class StreamLink(asyncio.Protocol):
     # What the event loop calls
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take the transport; a peer that vanishes without a word is noticed by the system after a while."""
+        """Take the transport."""
         self._transport = cast("asyncio.Transport", transport)
         name = transport.get_extra_info("peername")
         if name:
             self.peer = (str(name[0]), int(name[1]))
-        sock = transport.get_extra_info("socket")
-        if sock is not None:
-            with contextlib.suppress(OSError):
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        keep_alive(transport)
 
     def data_received(self, data: bytes) -> None:
         """Keep octets for who reads."""

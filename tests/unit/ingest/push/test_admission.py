@@ -82,6 +82,19 @@ def test_a_peer_beyond_its_rate_waits_as_long_as_it_is_ahead(log, monkeypatch):
     assert admission(log).pause_for("10.0.0.1", 1 << 30) == 0
 
 
+def test_a_peer_that_sends_datagrams_at_twice_its_rate_loses_half(log, monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
+    doors = admission(log, max_bytes_per_s_per_peer=1000.0)
+    taken = 0
+    for _ in range(1000):
+        now[0] += 0.05
+        taken += doors.takes("10.0.0.1", 100)
+
+    assert 500 <= taken <= 525, "a burst of two seconds, then every second one"
+    assert admission(log).takes("10.0.0.1", 1 << 30)
+
+
 def test_gaps_of_counters_are_counted_by_title():
     gaps = CounterGaps()
     gaps.note([message(ciphered(TITLE, 5)), message(ciphered(OTHER, 1)), message(PLAIN), message(b"")])

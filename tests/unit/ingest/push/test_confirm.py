@@ -109,4 +109,6 @@ def test_frames_outside_a_link_are_not_answered():
     push = hdlc.HdlcFrame(b"\x03", b"\x02\x21", hdlc.UI | hdlc.POLL_FINAL, b"\xe6\xe7\x00" + notification(UNCONFIRMED))
 
     assert not HdlcConfirmer.is_called(push.to_bytes())
-    assert ours.answer(push.to_bytes()) == b""
+    for _ in range(100):
+        assert ours.answer(push.to_bytes()) == b""
+    assert len(ours._server._reader._buffer) < 200, "nothing of them is kept"

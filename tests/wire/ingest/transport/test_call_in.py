@@ -260,6 +260,19 @@ async def test_a_stop_loses_nothing_of_who_is_not_known_yet(house, sink):
     await caller.hang_up()
 
 
+async def test_a_stop_loses_nothing_of_who_is_being_asked(house, sink):
+    made, address, _ = await house(inventory(1), answer_s=30)
+    push = Caller(9).push()
+    reader, writer = await asyncio.open_connection(*address)
+    writer.write(push)
+    assert await reader.read(100), "it is asked for its name, and does not answer"
+
+    await made.stop()
+
+    assert [record.value for record in sink] == [push]
+    writer.close()
+
+
 async def test_a_meter_removed_by_a_reload_is_let_go(house, log):
     def on_call(meter, link):
         raise MeterUnknown(f"There is no meter {meter}")
