@@ -41,6 +41,14 @@ def test_systemd_accepts_it(unit, tmp_path):
     assert done.returncode == 0, done.stderr
 
 
+def test_the_agent_may_use_serial_ports():
+    """Each of these allows some devices and, with that, no other one (systemd.resource-control, DeviceAllow)."""
+    (unit,) = [unit for unit in UNITS if unit.name == "ami-collector.service"]
+    settings = re.findall(r"^(\w+)=(?!no$|false$|auto$)", unit.read_text(), re.MULTILINE)
+
+    assert not {"ProtectClock", "PrivateDevices", "DevicePolicy"} & set(settings)
+
+
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
 def test_its_options_exist(unit):
     command = typer.main.get_command(app)
