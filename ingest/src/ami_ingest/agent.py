@@ -126,48 +126,47 @@ async def serve(
     )
     place = Place(config.control or config.state_dir / CONTROL, config.control_group)
     control = ControlServer(place, scheduler, inside, log=log)
+
+    def apply(new: AgentConfig) -> None:
+        set_level(log, new.logs.level)
+        spool.bound(new.spool.max_mb << 20, new.spool.max_age_s, new.spool.when_full)
+        scheduler.apply(new.meters, new.poll)
+        call_in.apply(new.meters, new.push)
+        listener.apply(new.push, new.meters)
+        inside.apply(new)
+
+    tasks: list[asyncio.Task[None]] = []
     spool.open()
     try:
         with _observed(config, inside, log):
-            await control.start()
-            await listener.start()
-            await call_in.start()
-            publisher.start()
-
-            def apply(new: AgentConfig) -> None:
-                set_level(log, new.logs.level)
-                spool.bound(new.spool.max_mb << 20, new.spool.max_age_s, new.spool.when_full)
-                scheduler.apply(new.meters, new.poll)
-                call_in.apply(new.meters, new.push)
-                listener.apply(new.push, new.meters)
-                inside.apply(new)
-
-            tasks = [asyncio.create_task(inside.observer.run()), asyncio.create_task(scheduler.run())]
-            if watch is not None:
-                tasks.append(asyncio.create_task(watch.run(apply, log)))
-            log.info(
-                "collecting",
-                meters=len(config.meters),
-                kafka=config.kafka.bootstrap,
-                spooled=spool.depth[0],
-                open_files=files,
-            )
-            if started is not None:
-                started.set_result(listener)
             try:
+                await control.start()
+                await listener.start()
+                await call_in.start()
+                publisher.start()
+                tasks += [asyncio.create_task(inside.observer.run()), asyncio.create_task(scheduler.run())]
+                if watch is not None:
+                    tasks.append(asyncio.create_task(watch.run(apply, log)))
+                log.info(
+                    "collecting",
+                    meters=len(config.meters),
+                    kafka=config.kafka.bootstrap,
+                    spooled=spool.depth[0],
+                    open_files=files,
+                )
+                if started is not None:
+                    started.set_result(listener)
                 await _first(stop, tasks)
             finally:
                 log.info("stopping")
                 await control.stop()
                 for task in reversed(tasks):
                     task.cancel()
-                    with contextlib.suppress(asyncio.CancelledError):
-                        await task
+                    await asyncio.gather(task, return_exceptions=True)  # a defect of one is raised already
                 await call_in.stop()
                 await listener.stop()
                 await asyncio.to_thread(publisher.stop)
     finally:
-        await control.stop()
         await asyncio.to_thread(spool.close)
     log.info("stopped", published=publisher.published, spooled=spool.depth[0])
 

@@ -114,6 +114,20 @@ async def test_what_kafka_did_not_take_is_published_by_the_next_agent(config, lo
     assert kafka.values == [FRAME]
 
 
+async def test_a_defect_of_one_part_ends_the_agent_in_order(config, log, monkeypatch):
+    async def defect(self):
+        raise RuntimeError("a defect")
+
+    monkeypatch.setattr(agent.Scheduler, "run", defect)
+    kafka, started = Kafka(), asyncio.get_running_loop().create_future()
+
+    with pytest.raises(RuntimeError, match="a defect"):
+        await agent.serve(load(config), asyncio.Event(), log=log.logger(), make_producer=kafka.make, started=started)
+
+    assert started.result().addresses == [], "nobody can connect any more"
+    assert not {"publisher", "spool-writer"} & {thread.name for thread in threading.enumerate()}
+
+
 async def test_a_changed_configuration_reaches_meters_and_pushes_while_the_agent_runs(config, log):
     """A meter is added and read; a connection that is open stays; a bound of the listener holds from then on."""
     meter = VirtualMeter(7)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 from typing import Final, NamedTuple
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from ami_dlms.framing import Framing
 from ami_ingest.errors import EndpointError
@@ -111,7 +111,7 @@ class Endpoint(NamedTuple):
         if scheme is Scheme.SERIAL:
             if parts.netloc or not parts.path.startswith("/") or len(parts.path) == 1 or parts.fragment:
                 raise EndpointError(f"'{text}' names no serial port; write serial:///dev/ttyUSB0, with three slashes")
-            return cls(scheme, line=_line(text, parts.path, parts.query))
+            return cls(scheme, line=_line(text, unquote(parts.path), parts.query))
         if scheme.is_call_in:
             if parts.netloc or parts.path or parts.query or parts.fragment:
                 raise EndpointError(f"'{text}': the meter connects to us, so write just {scheme.value}://")

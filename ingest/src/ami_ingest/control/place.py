@@ -48,7 +48,7 @@ class Place:
         """Remove the socket, if it is ours, and let others have the place."""
         if self._lock is None:
             return
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, ControlError):
             self._clear()
         os.close(self._lock)
         self._lock = None

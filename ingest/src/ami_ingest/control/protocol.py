@@ -14,6 +14,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, Literal, NamedTuple, cast
 
+from google.protobuf.message import DecodeError
+
 from ami.raw.v1.exchange_pb2 import Exchange
 from ami_dlms import apdu
 from ami_dlms.apdu import DataAccessResult, GetResponseNormal
@@ -225,7 +227,7 @@ def reading_of(members: Mapping[str, Any]) -> Reading:
             rows=rows if isinstance(rows, int) else None,
             result=None if plain is None else _result(_octets(plain)),
         )
-    except (KeyError, TypeError, ValueError, AttributeError, DlmsError):
+    except (KeyError, TypeError, ValueError, AttributeError, DecodeError, DlmsError):
         raise ProtocolError("INVALID", "the agent's answer holds no reading") from None
 
 

@@ -6,7 +6,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 from typing import Any, Final, TextIO, cast
 
@@ -139,7 +139,8 @@ def _stream_sink(out: TextIO, *, json: bool | None = None) -> Callable[[Event], 
 
     def write(event: Event) -> None:
         told = f"{form(event)}\n"
-        with lock:
+        # Who read it may have gone: that must not end who speaks.
+        with lock, suppress(OSError, ValueError):
             out.write(told)
             out.flush()
 

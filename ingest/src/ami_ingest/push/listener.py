@@ -65,7 +65,7 @@ class Listener:
         """Datagrams that the kernel dropped before we could read them, as of the last look two seconds ago at most."""
 
     async def start(self) -> None:
-        """Open all sockets. Raises ListenerError, with none left open."""
+        """Open all sockets. Raises ListenerError, or ConfigError for files of TLS, with none left open."""
         self._check_files()
         loop = asyncio.get_running_loop()
         for listen in self._sockets:
@@ -85,7 +85,10 @@ class Listener:
                         local_addr=(listen.host, listen.port),
                     )
                     self._datagrams.append((transport, peers))
-            except OSError as error:  # noqa: PERF203  each socket has its own error
+            except IngestError:  # noqa: PERF203  each socket has its own error
+                await self.stop()
+                raise
+            except OSError as error:
                 await self.stop()
                 reason = error.strerror or str(error)
                 raise ListenerError(

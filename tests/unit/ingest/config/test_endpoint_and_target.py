@@ -33,6 +33,10 @@ ENERGY = bytes((1, 0, 1, 8, 0, 255))
             ),
         ),
         (
+            "serial:///dev/serial/by-id/usb-A%23B%20C+D",
+            Endpoint(Scheme.SERIAL, line=SerialLine("/dev/serial/by-id/usb-A#B C+D")),
+        ),
+        (
             "serial:///dev/ttyS1?opening=mode-e&address=12345678",
             Endpoint(Scheme.SERIAL, line=SerialLine("/dev/ttyS1", opening=Opening.MODE_E, address="12345678")),
         ),

@@ -130,7 +130,10 @@ def test_a_failure_keeps_its_code_and_what_to_do():
     assert protocol.failure_from("nonsense").kind == "defect"
 
 
-@pytest.mark.parametrize("members", [{}, {"records": 7}, {"records": [{}]}, {"records": [], "exchange": "!"}])
+@pytest.mark.parametrize(
+    "members",
+    [{}, {"records": 7}, {"records": [{}]}, {"records": [], "exchange": "!"}, {"records": [], "exchange": "/w=="}],
+)
 def test_an_answer_that_is_no_reading_is_named(members):
     with pytest.raises(ProtocolError):
         protocol.reading_of(members)

@@ -148,6 +148,17 @@ def test_a_disk_that_does_not_follow_never_makes_anybody_wait(tmp_path, monkeypa
     assert len(stream.getvalue().splitlines()) == 10_200
 
 
+def test_a_reader_that_has_gone_does_not_end_who_speaks(tmp_path):
+    class Gone(io.StringIO):
+        def write(self, text):
+            raise BrokenPipeError
+
+    with opened(Logs(tmp_path), Gone()) as log:
+        log.error("nobody reads this")
+
+    assert "nobody reads this" in (tmp_path / "error.log").read_text()
+
+
 def test_the_journal_is_known_by_device_and_inode(tmp_path):
     with (tmp_path / "stderr").open("w+") as out:
         found = os.fstat(out.fileno())

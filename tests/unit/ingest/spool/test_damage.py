@@ -148,9 +148,7 @@ async def test_a_salvage_that_fails_is_tried_again_and_sources_wait(make_spool, 
     assert log.events().count("the spool cannot be written: records wait in memory, and meters with them") == 1
 
 
-async def test_sources_go_on_after_a_salvage_that_had_failed_though_nothing_comes(
-    make_spool, make_record, monkeypatch
-):
+async def test_sources_go_on_after_a_salvage_that_had_failed_though_nothing_comes(make_spool, make_record, monkeypatch):
     monkeypatch.setattr(spool_module, "_RETRY_S", 0.05)
     spool = make_spool()
     await spool.put([make_record(1)])
