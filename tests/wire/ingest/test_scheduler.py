@@ -868,6 +868,24 @@ async def test_a_cell_in_the_makers_own_form_hinders_no_poll(serve, started, log
     assert "the meter's signal is weak" not in log.events()
 
 
+async def test_rows_are_read_on_where_the_clock_of_the_meter_was_set_back(serve, started):
+    clock = [NOW + timedelta(days=2)]
+    served = await serve(now=lambda: clock[0])
+    store = Store()
+    schedule = Schedule("rows", 3600.0, jitter_s=0.001, profiles=(Profile(PROFILE, 3600),))
+    first = started([known(served.at, schedules=(schedule,))], store)
+    await until(lambda: ok(first) == 1)
+    ahead = len(store.records)
+
+    clock[0] = NOW
+    second = started([known(served.at, schedules=(schedule,))], store)
+    await until(lambda: ok(second) == 1)
+
+    noon = datetime(2026, 3, 3, 12, 0, tzinfo=timezone.utc)
+    assert stamps(store.records[ahead])[-1] == noon
+    assert list(store.positions.values()) == [round(noon.timestamp() * 1e6)]
+
+
 async def test_rows_that_the_meter_stores_late_are_found(serve, started, log, monkeypatch):
     served = await serve()
     late = datetime(2026, 3, 3, 11, 15, tzinfo=timezone.utc)

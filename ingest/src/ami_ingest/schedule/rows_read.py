@@ -64,6 +64,8 @@ class RowsRead:
         last = await self._position()
         start = clock.now - timedelta(seconds=self._profile.last)
         period_s = await reader.period_s(session, obis) or 0
+        if last is not None and last - clock.now > timedelta(seconds=max(period_s, 60)):
+            last = None  # the meter's clock was set back: what it stores from now on would be passed over
         if last is not None:
             start = last + _SECOND
             if start + timedelta(seconds=period_s) > clock.now + _SECOND:
