@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import pwd
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -203,6 +204,7 @@ def way_to(
         )
     from ami_ingest.meters.access import MeterAccess
 
+    _refuse_root(loaded.config.state_dir)
     with _log(loaded.config, verbose=verbose) as log:
         known = MeterAccess.of(_of_inventory(meter, loaded))
         yield Straight(meter, known, loaded.config.state_dir, timeout_s, log)
@@ -258,6 +260,24 @@ def _looked(kept: Path) -> str:
             return "has none either"
     except OSError as error:
         return f"cannot be read ({error.strerror or type(error).__name__})"
+
+
+def _refuse_root(folder: Path) -> None:
+    """Refuse to be root where an agent is not: it could not go on with the counters that root would leave."""
+    try:
+        owner = folder.stat().st_uid
+    except OSError:
+        return
+    if os.geteuid() == 0 and owner != 0:
+        try:
+            name = pwd.getpwuid(owner).pw_name
+        except KeyError:
+            name = f"#{owner}"
+        raise CommandError(
+            f"{folder} is of the user '{name}', whose agent could not go on with what root leaves there",
+            f"run it as that user: sudo -u '{name}' …",
+            ExitCode.USAGE,
+        )
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 import re
 from datetime import datetime, timedelta
 
@@ -9,6 +10,7 @@ import pytest
 from support.processes import running
 
 from ami.registry.v1 import registry_pb2 as pb
+from ami_cli import asking
 from ami_cli.errors import ExitCode
 from ami_cli.main import run
 
@@ -163,6 +165,21 @@ def test_where_a_meter_of_the_registry_was_sought_is_said(config, registered, ca
     assert f"({kept}) has none either" in capsys.readouterr().err
     assert run(["ping", "MP1", "--config", str(config)]) == ExitCode.CONFIG
     assert "registry, MP1: network: 'n' is no network" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("owner", [1234567, 0])
+def test_root_leaves_nothing_where_the_agent_is_another_user(config, capsys, monkeypatch, owner):
+    state = config.parent / "state"
+    state.mkdir()
+    monkeypatch.setattr(asking.os, "geteuid", lambda: 0)
+    found = os.stat_result((0o40700, 0, 0, 1, owner, owner, 0, 0, 0, 0))
+    stat = type(state).stat
+    monkeypatch.setattr(type(state), "stat", lambda path, **more: found if path == state else stat(path, **more))
+    code = run(["ping", "m-1", "--config", str(config)])
+
+    told = capsys.readouterr().err
+    assert (code == ExitCode.USAGE) is ("sudo -u '#1234567'" in told) is (owner != 0)
+    assert (state / "counters").exists() is (owner == 0)
 
 
 def test_the_configuration_leads_to_its_agent(agent, socket, objects, tmp_path):
