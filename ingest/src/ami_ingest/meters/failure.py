@@ -7,6 +7,9 @@ so.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Final
+
 from ami_dlms.apdu.acse import Diagnostic
 from ami_dlms.errors import AssociationRefused, AuthenticationFailed, DlmsError, LinkError, TagMismatch
 from ami_dlms.framing.counts import LineCounts
@@ -22,6 +25,12 @@ from ami_ingest.errors import (
 )
 from ami_ingest.meters.line import Line
 
+_REJECTIONS: Final[Mapping[type[DlmsError], str]] = {
+    AssociationRefused: "the meter refuses this client",
+    LinkError: "the meter refuses this client's HDLC link",
+    AuthenticationFailed: "meter and client do not prove the same secret: one has other keys or another system title",
+    TagMismatch: "the meter's answer is ciphered with another key, or comes from another system title",
+}
 _REFUSES_SILENTLY = "check client and server address, the authentication and its secrets"
 _SAYS_NOTHING = f"check the framing (wrapper or HDLC) and the port, {_REFUSES_SILENTLY.removeprefix('check ')}"
 
@@ -94,7 +103,7 @@ def _incomplete(before: LineCounts, now: LineCounts, line: Line) -> SessionError
 
 def rejected(error: DlmsError) -> SessionError:
     """Return the error of an association that did not come about though the meter answered."""
-    if not isinstance(error, AssociationRefused | AuthenticationFailed | LinkError | TagMismatch):
+    if not isinstance(error, tuple(_REJECTIONS)):
         return ExchangeFailed(
             f"Exchange Failed ({error})",
             "look at the meter's answer and its configuration",
@@ -104,7 +113,7 @@ def rejected(error: DlmsError) -> SessionError:
     return AssociationRejected(
         f"DLMS Association Rejected ({_word(diagnostic) or error})",
         "check the password or keys, the client address and the authentication level configured for this meter",
-        "the meter refuses this client",
+        next(cause for kind, cause in _REJECTIONS.items() if isinstance(error, kind)),
     )
 
 

@@ -8,6 +8,8 @@ import ipaddress
 import os
 import socket
 import ssl
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Final, cast
 
 from ami_ingest.errors import SessionError
@@ -19,6 +21,8 @@ from ami_ingest.transport.tls import tls_failed, unanswered_handshake
 _HOLD: Final = 128 << 10
 """Octets a link holds before it stops reading: the rest waits at the peer."""
 _CLOSE_S: Final = 1.0
+_RESOLVERS: Final = ThreadPoolExecutor(8, "resolve")
+"""A name service that does not answer holds up who asks for names, and nothing else that works in threads."""
 
 
 class StreamLink(asyncio.Protocol):
@@ -188,7 +192,8 @@ async def resolve(host: str, port: int) -> list[str]:
     try:
         ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
-        places = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        asked = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+        places = await asyncio.get_running_loop().run_in_executor(_RESOLVERS, asked)
         return [str(place[4][0]) for place in places]
     return [host]
 

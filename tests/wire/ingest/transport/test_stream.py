@@ -2,12 +2,13 @@
 
 import asyncio
 import socket
+import threading
 
 import pytest
 
 from ami_ingest.config.endpoint import Endpoint
 from ami_ingest.errors import ConnectionClosed, ConnectionFailed, NoAnswer, NotCalled
-from ami_ingest.transport import open_link
+from ami_ingest.transport import open_link, stream
 
 pytestmark = pytest.mark.wire
 
@@ -118,3 +119,22 @@ async def test_each_address_of_a_host_is_tried(peer):
 async def test_a_meter_that_calls_in_is_not_called():
     with pytest.raises(NotCalled, match=r"^Not Connected \(the meter has not called in\)$"):
         await open_link(Endpoint.parse("call-in://"), connect_timeout_s=5)
+
+
+async def test_a_name_service_that_does_not_answer_holds_up_nobody_else(monkeypatch):
+    answer = threading.Event()
+
+    def deaf(host, port, **_):
+        answer.wait()
+        raise socket.gaierror(socket.EAI_AGAIN, "no answer")
+
+    monkeypatch.setattr(socket, "getaddrinfo", deaf)
+    asking = [asyncio.create_task(stream.connect(f"meter-{number}.invalid", 1, 30)) for number in range(50)]
+    await asyncio.sleep(0)
+    try:
+        assert await asyncio.wait_for(asyncio.to_thread(lambda: "done"), 10) == "done"
+    finally:
+        answer.set()
+
+    errors = await asyncio.gather(*asking, return_exceptions=True)
+    assert {error.code for error in errors} == {"HOST_UNKNOWN"}
