@@ -95,9 +95,10 @@ def is_damage(error: sqlite3.Error) -> bool:
     )
 
 
-def connect(path: Path) -> sqlite3.Connection:
-    """Connect to a spool's file."""
-    connection = sqlite3.connect(path, isolation_level=None, timeout=30)
+def connect(path: Path, *, create: bool = True) -> sqlite3.Connection:
+    """Connect to a spool's file; where `create` is not wished, one that is missing is an error."""
+    mode = "rwc" if create else "rw"
+    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode={mode}", uri=True, isolation_level=None, timeout=30)
     try:
         connection.execute("PRAGMA auto_vacuum=INCREMENTAL")  # says something only to a file that is still empty
         connection.execute("PRAGMA journal_mode=WAL")

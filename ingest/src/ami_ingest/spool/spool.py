@@ -678,7 +678,8 @@ class SpoolReader:
             self.close()
         try:
             if self._connection is None:
-                self._connection = spool_file.connect(self._spool.path)
+                # A new file here would come between a damaged one and the one that replaces it.
+                self._connection = spool_file.connect(self._spool.path, create=False)
                 self._generation, self._prefix = generation, prefix
             rows = list(spool_file.read(self._connection, after, _MAX_READ))
             return [Segment(row.first, decode(row.body, row.crc), len(row.body), self._prefix) for row in rows]

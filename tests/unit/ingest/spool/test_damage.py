@@ -127,6 +127,17 @@ def test_a_salvage_cut_short_between_its_last_steps_is_finished(tmp_path, make_s
     assert numbers(make_spool()) == [1]
 
 
+def test_who_reads_makes_no_file_where_a_damaged_one_is_being_replaced(make_spool):
+    spool = make_spool()
+    spool.close()
+    spool.path.unlink()
+
+    with pytest.raises(sqlite3.OperationalError):
+        spool.reader().read(0)
+
+    assert not spool.path.exists()
+
+
 async def test_a_salvage_that_fails_is_tried_again_and_sources_wait(make_spool, make_record, monkeypatch, log):
     monkeypatch.setattr(spool_module, "_RETRY_S", 0.05)
     spool = make_spool()
