@@ -14,7 +14,9 @@ import select
 import termios
 import time
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -30,6 +32,8 @@ BY_ID: Final = Path("/dev/serial/by-id")
 DEFAULT_BAUD: Final = 9600
 """What HDLC on a serial line begins with where nothing else is agreed (IEC 62056-46, 5.2)."""
 
+_THREADS: Final = ThreadPoolExecutor(16, "serial")
+"""Open, reset and close ports: with a hung adapter each of it takes seconds in the kernel."""
 _READ: Final = 4096
 _TURN_S: Final = 60.0
 """Longest wait for the line, where the time to connect is shorter: each meter before us bounds its own waits."""
@@ -152,8 +156,9 @@ class SerialLink:
         self._stop_reading()
         self._loop.remove_writer(self._fd)
         self._state.mute = self._state.mute or (self._sent > 0 and self._received == 0)
-        _close(self._port)
-        self._state.lock.release()
+        closing = self._loop.run_in_executor(_THREADS, _close, self._port)
+        closing.add_done_callback(lambda _closed: self._state.lock.release())
+        await asyncio.shield(closing)
 
     def _readable(self) -> None:
         try:
@@ -248,15 +253,12 @@ async def _opened(line: SerialLine, state: LineState, timeout_s: float, by_id: P
     deadline = time.monotonic() + timeout_s
     while True:
         device = _place(line.device, state)
+        opening = asyncio.get_running_loop().run_in_executor(_THREADS, partial(_port, device, line, reset=state.mute))
         try:
-            port = serial.Serial(
-                device,
-                line.baud or DEFAULT_BAUD,
-                parity=line.parity,
-                stopbits=line.stop_bits,
-                timeout=0,
-                exclusive=True,
-            )
+            port = await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            opening.add_done_callback(_close_unwanted)
+            raise
         except (OSError, ValueError, termios.error) as error:
             if not state.seen or _number(error) not in _GONE:
                 raise port_failed(error) from None
@@ -270,19 +272,32 @@ async def _opened(line: SerialLine, state: LineState, timeout_s: float, by_id: P
             state.gone = False
             state.returns += 1
         state.name = state.name or adapter_name(line.device, by_id)
-        if state.mute:
-            state.mute = False
-            state.resets += 1
-            await _reset(port)
+        state.resets += state.mute
+        state.mute = False
         return port
 
 
-async def _reset(port: serial.Serial) -> None:
+def _port(device: str, line: SerialLine, *, reset: bool) -> serial.Serial:
+    """Open a port; in a thread, as one that hangs keeps whoever asks it for anything."""
+    port = serial.Serial(
+        device, line.baud or DEFAULT_BAUD, parity=line.parity, stopbits=line.stop_bits, timeout=0, exclusive=True
+    )
+    if reset:
+        _reset(port)
+    return port
+
+
+def _close_unwanted(opening: asyncio.Future[serial.Serial]) -> None:
+    if not opening.cancelled() and opening.exception() is None:
+        _THREADS.submit(_close, opening.result())
+
+
+def _reset(port: serial.Serial) -> None:
     """Drop what is under way and the modem lines, which power many heads and adapters, for a moment."""
     # A port may have no such lines.
     with contextlib.suppress(OSError, termios.error):
         port.dtr = port.rts = False
-        await asyncio.sleep(_RESET_S)
+        time.sleep(_RESET_S)
         port.dtr = port.rts = True
         port.reset_output_buffer()
         port.reset_input_buffer()

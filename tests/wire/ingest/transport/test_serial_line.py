@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import threading
 
 import pytest
 import serial
@@ -15,7 +16,7 @@ from ami_ingest.config.model import LinkProfile
 from ami_ingest.config.target import Target
 from ami_ingest.errors import NoAnswer, SerialPortFailed
 from ami_ingest.meters.read import read_meter
-from ami_ingest.transport import open_link
+from ami_ingest.transport import open_link, serial_line
 from ami_ingest.transport.serial_line import adapter_name, line_state, line_states, open_line
 from ami_simulator.meter import SERIAL
 
@@ -184,6 +185,61 @@ async def test_a_port_that_takes_nothing_hangs_and_is_reset_for_the_next_turn(bu
     line.plug_in()
     assert says((await read(access_on(line), tmp_path, log))[0], meter)
     assert line_state(str(line.path)).resets == 1
+
+
+async def test_an_adapter_that_hangs_while_it_is_opened_or_closed_holds_up_nobody_else(bus, monkeypatch):
+    line, goes_on = bus(), threading.Event()
+
+    def hanging(work):
+        def does(*args, **options):
+            assert goes_on.wait(20), "the event loop stands still"
+            return work(*args, **options)
+
+        return does
+
+    async def while_it_hangs(work):
+        goes_on.clear()
+        task = asyncio.create_task(work)
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert not task.done()
+        goes_on.set()
+        return await task
+
+    monkeypatch.setattr(serial, "Serial", hanging(serial.Serial))
+    monkeypatch.setattr(serial_line, "_close", hanging(serial_line._close))
+    link = await while_it_hangs(open_link(Endpoint.parse(f"serial://{line.path}"), connect_timeout_s=5))
+    await while_it_hangs(link.close())
+    assert not line_state(str(line.path)).lock.locked()
+
+
+async def test_a_port_that_nobody_waits_for_any_more_is_closed_again(bus, monkeypatch):
+    line, begun, goes_on, closed = bus(), threading.Event(), threading.Event(), threading.Event()
+    opened = []
+    original, close = serial.Serial, serial_line._close
+
+    def slow(*args, **options):
+        begun.set()
+        goes_on.wait(20)
+        opened.append(original(*args, **options))
+        return opened[0]
+
+    def noted(port):
+        close(port)
+        closed.set()
+
+    monkeypatch.setattr(serial, "Serial", slow)
+    monkeypatch.setattr(serial_line, "_close", noted)
+    opening = asyncio.create_task(open_link(Endpoint.parse(f"serial://{line.path}"), connect_timeout_s=5))
+    assert await asyncio.to_thread(begun.wait, 20)
+    opening.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await opening
+    goes_on.set()
+
+    assert await asyncio.to_thread(closed.wait, 20)
+    assert not opened[0].is_open
+    assert not line_state(str(line.path)).lock.locked()
 
 
 async def test_a_silent_meter_costs_its_own_turn_only(bus, tmp_path, log):
