@@ -129,10 +129,15 @@ def fingerprint(config: AgentConfig) -> str:
     digest = hashlib.sha256()
     for name in (field.name for field in fields(config) if field.name != "meters"):
         digest.update(f"{name}={getattr(config, name)!r}\n".encode())
+    names = [field.name for field in fields(Meter)]
+    told: dict[int, str] = {}  # by identity: meters share most of what is said of them
     for meter in config.meters:
-        digest.update(_told(meter))
+        said = []
+        for name in names:
+            value = getattr(meter, name)
+            text = told.get(id(value))
+            if text is None:
+                text = told[id(value)] = repr(value)  # no secret has one
+            said.append(text)
+        digest.update("\0".join(said).encode() + b"\n")
     return digest.hexdigest()[:12]
-
-
-def _told(meter: Meter) -> bytes:
-    return f"{meter!r}\n".encode()  # no secret has a repr

@@ -60,6 +60,7 @@ class Listener:
         self._servers: list[asyncio.Server] = []
         self._datagrams: list[tuple[asyncio.DatagramTransport, Datagrams]] = []
         self._sweeper: asyncio.Task[None] | None = None
+        self._said_files: tuple[int, int] | None = None
         self._dropped_before = 0
         self.kernel_drops = 0
         """Datagrams that the kernel dropped before we could read them, as of the last look two seconds ago at most."""
@@ -184,8 +185,11 @@ class Listener:
         return self._tls(listen.tls)
 
     def _check_files(self) -> None:
-        """Raise the limit of open files, and say what it allows."""
+        """Raise the limit of open files, and say what it allows where that is another than before."""
         files, wanted = raise_limit(), self._admission.push.max_connections
+        if self._said_files == (files, wanted):
+            return
+        self._said_files = files, wanted
         allows = max(0, files - _FILES_OF_OURS)
         if wanted > allows:
             self._log.warning(
