@@ -16,7 +16,7 @@ from ami_ingest.config.watch import Watch
 from ami_ingest.control.place import NAME as CONTROL
 from ami_ingest.control.place import Place
 from ami_ingest.control.server import ControlServer
-from ami_ingest.descriptors import raise_limit
+from ami_ingest.descriptors import OURS, raise_limit
 from ami_ingest.inside import AgentInside
 from ami_ingest.logs import opened, set_level
 from ami_ingest.meters.counters import CounterStore
@@ -30,8 +30,6 @@ from ami_ingest.transport.tls import server_context
 from ami_kafka.observe import endpoint
 
 _STOP_POLL_S = 0.2
-_FILES_OF_OURS = 200
-"""Files and sockets that are neither meters' nor pushes': the spool, Kafka's brokers, logs, connections being made."""
 
 
 def run(config: AgentConfig, stop: threading.Event | None = None, watch: Watch | None = None) -> None:
@@ -103,7 +101,7 @@ async def serve(
         agent=config.agent,
         poll=config.poll,
         log=log,
-        most_open=max(1, files - config.push.max_connections - _FILES_OF_OURS),
+        most_open=max(1, files - config.push.max_connections - OURS),
     )
     call_in = Callers(
         config.listen, config.meters, spool, scheduler.adopt, agent=config.agent, log=log, push=config.push

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import resource
+from typing import Final
+
+OURS: Final = 200
+"""Files and sockets that are neither meters' nor pushes': the spool, Kafka's brokers, logs, connections being made."""
 
 
 def raise_limit() -> int:

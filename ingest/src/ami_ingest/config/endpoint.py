@@ -194,3 +194,8 @@ def _written(line: SerialLine) -> dict[str, str]:
 def location(host: str, port: int) -> str:
     """`HOST:PORT`, with an IPv6 host in brackets."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def plain_host(host: str) -> str:
+    """Write an IPv4 peer of a dual-stack socket as IPv4, and drop an IPv6 zone."""
+    return host.removeprefix("::ffff:").partition("%")[0]

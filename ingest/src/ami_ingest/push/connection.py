@@ -7,6 +7,7 @@ import time
 from typing import cast
 
 from ami_dlms.framing import Assembler, BlockTaken
+from ami_ingest.config.endpoint import plain_host
 from ami_ingest.keepalive import keep_alive
 from ami_ingest.push.confirm import BlockConfirmer, HdlcConfirmer
 from ami_ingest.push.intake import Intake
@@ -38,7 +39,7 @@ class Connection(asyncio.Protocol):
         """Take the socket."""
         connected = cast("asyncio.Transport", transport)
         name = transport.get_extra_info("peername") or ("unknown", 0)
-        host = plain(str(name[0]))
+        host = plain_host(str(name[0]))
         if not self._intake.admission.connect(host):
             connected.abort()
             return
@@ -131,8 +132,3 @@ class Connection(asyncio.Protocol):
     def _reply(self, data: bytes) -> None:
         if self._transport is not None and not self._transport.is_closing():
             self._transport.write(data)
-
-
-def plain(host: str) -> str:
-    """Write an IPv4 peer of a dual-stack socket as IPv4, and drop an IPv6 zone."""
-    return host.removeprefix("::ffff:").partition("%")[0]

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 from ami_dlms.framing import Assembler, BlockTaken, Message
+from ami_ingest.config.endpoint import plain_host
 from ami_ingest.push.confirm import BlockConfirmer
-from ami_ingest.push.connection import plain
 from ami_ingest.push.gaps import CounterGaps
 from ami_ingest.push.intake import Intake
 from ami_ingest.record import Recorder, Transport
@@ -69,7 +69,7 @@ class Datagrams(asyncio.DatagramProtocol):
     def datagram_received(self, data: bytes, addr: tuple[str | Any, int]) -> None:
         """Take a datagram."""
         intake = self._intake
-        host = plain(str(addr[0]))
+        host = plain_host(str(addr[0]))
         if intake.held or not intake.admission.takes(host, len(data)):
             # A datagram cannot be left in the network; its loss is counted.
             intake.dropped += len(data)
@@ -107,13 +107,13 @@ class Datagrams(asyncio.DatagramProtocol):
 
     def _take(self, messages: Sequence[Message], peer: Peer) -> None:
         self._gaps.note(messages)
-        self._intake.take(messages, plain(peer[0]), self._known(peer), lambda answer: self._reply(answer, peer))
+        self._intake.take(messages, plain_host(peer[0]), self._known(peer), lambda answer: self._reply(answer, peer))
 
     def _known(self, peer: Peer) -> Recorder:
         if self._generation != self._intake.generation:
             self._recorders.clear()
             self._generation = self._intake.generation
-        recorder = self._recorders.pop(peer, None) or self._intake.recorder(Transport.UDP, plain(peer[0]), peer[1])
+        recorder = self._recorders.pop(peer, None) or self._intake.recorder(Transport.UDP, plain_host(peer[0]), peer[1])
         self._recorders[peer] = recorder
         if len(self._recorders) > _RECORDERS:
             self._recorders.popitem(last=False)

@@ -18,7 +18,7 @@ import structlog
 
 from ami_ingest.config.endpoint import location
 from ami_ingest.config.model import Listen, Push, Tls
-from ami_ingest.descriptors import raise_limit
+from ami_ingest.descriptors import OURS, raise_limit
 from ami_ingest.errors import IngestError
 from ami_ingest.push.admission import Admission, Sender
 from ami_ingest.push.connection import Connection
@@ -29,8 +29,6 @@ from ami_ingest.push.intake import Intake, Sink
 _SWEEP_S: Final = 0.5
 _DROPS_EVERY_S: Final = 2.0
 _BACKLOG: Final = 4096
-_FILES_OF_OURS: Final = 200
-"""Files and sockets that are no pushes: the spool, Kafka's brokers, logs."""
 
 
 class ListenerError(IngestError):
@@ -190,7 +188,7 @@ class Listener:
         if self._said_files == (files, wanted):
             return
         self._said_files = files, wanted
-        allows = max(0, files - _FILES_OF_OURS)
+        allows = max(0, files - OURS)
         if wanted > allows:
             self._log.warning(
                 "the limit of open files is below max_connections",

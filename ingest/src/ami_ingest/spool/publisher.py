@@ -151,6 +151,10 @@ class Publisher:
                         error=str(error),
                         remedy="check the disk; the agent tries again",
                     )
+                except Exception:  # noqa: BLE001  who publishes must not end in silence
+                    self._log.exception(
+                        "publishing met a defect of ours: records wait in the spool, and it is tried again"
+                    )
                 last = self._give_up(producer, last)
                 if self._stop.is_set():
                     return

@@ -24,7 +24,7 @@ from ami_dlms.axdr import Data
 from ami_dlms.errors import DlmsError
 from ami_dlms.framing import Assembler, Framing, Message
 from ami_ingest import system_title
-from ami_ingest.config.endpoint import Endpoint, Scheme, location
+from ami_ingest.config.endpoint import Endpoint, Scheme, location, plain_host
 from ami_ingest.config.model import Listen, Meter, Push
 from ami_ingest.errors import ConfigError, IngestError
 from ami_ingest.meters.access import MeterAccess
@@ -220,7 +220,7 @@ class Callers:
 
     def called(self, link: StreamLink) -> None:
         """Take a new connection, or refuse it."""
-        host = _plain(link.peer[0])
+        host = plain_host(link.peer[0])
         self.calls += 1
         peers = self._per_peer.get(host, 0)
         if len(self._open) >= self._push.max_connections or peers >= self._push.max_connections_per_peer:
@@ -238,7 +238,7 @@ class Callers:
         if link not in self._open:
             return
         known = self._open.pop(link)
-        host = _plain(link.peer[0])
+        host = plain_host(link.peer[0])
         peers = self._per_peer.pop(host, 1) - 1
         if peers:
             self._per_peer[host] = peers
@@ -423,8 +423,3 @@ def _text(octets: bytes) -> str:
         if text.isprintable():
             return text
     return octets.hex()
-
-
-def _plain(host: str) -> str:
-    """Write an IPv4 peer of a dual-stack socket as IPv4, and drop an IPv6 zone."""
-    return host.removeprefix("::ffff:").partition("%")[0]

@@ -20,6 +20,7 @@ class FakeKafka:
         self.refuse = set()
         self.away = False
         self.full = 0
+        self.defects = 0
         self.producers = 0
         self.changed = threading.Condition()
 
@@ -39,6 +40,9 @@ class FakeProducer:
         self.queue = []
 
     def produce(self, topic, value, key, *, headers, timestamp, on_delivery):
+        if self.kafka.defects:
+            self.kafka.defects -= 1
+            raise RuntimeError("a defect")
         if self.kafka.full:
             self.kafka.full -= 1
             raise BufferError
@@ -126,6 +130,16 @@ def test_while_kafka_is_away_one_line_is_logged_and_nothing_lost(make_spool, mak
         time.sleep(0.01)
 
     assert log.events().count("Kafka is away: records wait in the spool") == 1
+
+
+def test_a_defect_is_told_and_publishing_goes_on(make_spool, make_record, kafka, publish, log):
+    spool = make_spool()
+    kafka.defects = 1
+    publish(spool)
+    spool.offer([make_record(1)])
+    kafka.wait(1)
+
+    assert [entry["level"] for entry in log if "defect of ours" in entry["event"]] == ["error"]
 
 
 def test_what_was_refused_is_published_again_by_a_new_producer(make_spool, make_record, kafka, publish, log):
