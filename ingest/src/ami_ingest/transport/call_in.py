@@ -138,6 +138,7 @@ class Callers:
         self._strangers: OrderedDict[str, None] = OrderedDict()
         self._sweeper: asyncio.Task[None] | None = None
         self._stopping = False
+        self._refusing = False
         self.calls = 0
         """Connections that came in."""
         self.received = 0
@@ -225,8 +226,17 @@ class Callers:
         peers = self._per_peer.get(host, 0)
         if len(self._open) >= self._push.max_connections or peers >= self._push.max_connections_per_peer:
             self.refused += 1
+            if not self._refusing:
+                self._refusing = True
+                self._log.warning(
+                    "calls are refused: the limit is reached",
+                    peer=host,
+                    open=len(self._open),
+                    remedy="raise push.max_connections, or look why meters keep old connections open",
+                )
             link.abort()
             return
+        self._refusing = False
         self._per_peer[host] = peers + 1
         self._open[link] = None
         task = asyncio.get_running_loop().create_task(self._greet(link, host))

@@ -216,7 +216,7 @@ async def test_noise_and_silence_are_turned_away(house, sink, log):
     assert "exception" not in str(log)
 
 
-async def test_limits_hold(house):
+async def test_limits_hold(house, log):
     made, address, _ = await house(inventory(1), push=Push(max_connections_per_peer=1), hello_s=30)
     first = await Caller(1).call(address)
     await until(lambda: made.connections == 1)
@@ -224,6 +224,7 @@ async def test_limits_hold(house):
     await asyncio.wait_for(second.closed.wait(), 10)
 
     assert (made.calls, made.refused, made.connections) == (2, 1, 1)
+    assert "calls are refused: the limit is reached" in log.events()
     await first.hang_up()
     await second.hang_up()
 
