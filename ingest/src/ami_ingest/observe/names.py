@@ -79,7 +79,7 @@ SERIAL_RETURNS: Final = Metric(
 )  # fmt: skip
 CLOCKS_OFF: Final = Metric(
     "ami_agent_clocks_off", "counter", "checks that found a meter's clock off by more than allowed",
-    "grows: find the meters in error.log; set the clocks, or let the agent do it (clock.set_over_s)",
+    "grows: find the meters in error.log; set the clocks, or let the agent do it (clock.set_over)",
     ("group",),
 )  # fmt: skip
 CLOCKS_SET: Final = Metric(
