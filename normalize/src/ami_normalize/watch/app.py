@@ -25,6 +25,7 @@ from structlog.typing import FilteringBoundLogger
 
 from ami_normalize.watch import page
 from ami_normalize.watch.health import Health
+from ami_normalize.watch.missing import Missing, Place
 from ami_normalize.watch.rules.fleet import Fleet, Found, Record, key_of
 from ami_normalize.watch.rules.overview import CONCERNS, Overview, Survey, as_json, details
 from ami_normalize.watch.settings import Settings
@@ -36,8 +37,6 @@ WATCHED: Final = (topics.READINGS, topics.EVENTS, topics.DEAD_LETTERS)
 
 _WITHIN_S: Final = 0.2
 _COMMIT_EVERY_S: Final = 1.0
-_AHEAD_S: Final = 2.0
-"""How long records may be missing that come before those handed to us, until they are read again."""
 _LOOK_EVERY_S: Final = 2.0
 _PER_METER_S: Final = 60e-6
 """Pause between two surveys for each meter: a survey of a million meters is made once a minute."""
@@ -114,8 +113,7 @@ class Watch:
         self._owned: frozenset[int] = frozenset()
         self._done: dict[TP, int] = {}
         self._committed: dict[TP, int] = {}
-        self._ahead: dict[TP, float] = {}
-        self._handed_before: dict[TP, int] = {}
+        self._missing = Missing()
         self._table = MeterTable(app, self._on_recovered)
         app.tables.add(self._table)
         self._fleet = Fleet(self._table, settings.policy)
@@ -151,12 +149,13 @@ class Watch:
         await self._rewind(assigned)
 
     async def _rewind(self, assigned: set[TP]) -> None:
-        now_s = time.monotonic()
-        again = {tp for tp, since_s in self._ahead.items() if tp in assigned and now_s - since_s > _AHEAD_S}
-        if again and not self._moving:
+        consumer = self._consumer
+        ours = {tp: consumer.undone(tp, self._done.get(tp, 0)) for tp in assigned if tp.topic in WATCHED}
+        undone: dict[Place, int] = {tp: first for tp, first in ours.items() if first is not None}
+        again = frozenset() if self._moving else self._missing.again(undone, time.monotonic())
+        if again:
             self._fleet.counts["rewound"] += len(again)
-            await self._consumer.rewind({tp: self._done.get(tp, 0) for tp in again})
-            self._ahead.update(dict.fromkeys(again, now_s))
+            await consumer.rewind({tp: undone[tp] for tp in ours if tp in again})
 
     def trouble(self) -> str | None:
         """Say why it cannot get on without a new start, if so."""
@@ -179,9 +178,9 @@ class Watch:
             if message.tp not in assigned:
                 continue
             if not consumer.follows(message, reached.get(message.tp, 0)):
-                self._ahead.setdefault(message.tp, time.monotonic())
+                self._missing.left(message.tp, time.monotonic())
                 continue
-            self._ahead.pop(message.tp, None)
+            self._missing.came(message.tp)
             reached[message.tp] = message.offset + 1
             yield event
 
@@ -224,11 +223,8 @@ class Watch:
 
     def _position(self, tp: TP, fetched: int) -> int:
         """Return the next offset to be done: what is fetched may wait still, and behind it there are only markers."""
-        handed = self._app.monitor.tp_read_offsets.get(tp, -1)
-        if handed == self._handed_before.get(tp, -1):
-            return fetched
-        done = self._done.get(tp, handed)
-        return done if handed >= done else fetched
+        undone = self._consumer.undone(tp, self._done.get(tp, 0))
+        return fetched if undone is None else undone
 
     async def _survey(self) -> None:
         """Look at every meter: is it silent, does it need attention; and say now and then what was done."""
@@ -272,8 +268,7 @@ class Watch:
 
     def _on_recovered(self, owned: frozenset[int]) -> None:
         self._owned = owned
-        self._handed_before = dict(self._app.monitor.tp_read_offsets)
-        self._done, self._committed, self._ahead = {}, {}, {}
+        self._done, self._committed, self._missing = {}, {}, Missing()
         self._fleet.know(self._table)
         self._next_survey_s = 0.0
         if self._moving:

@@ -8,12 +8,15 @@ off (`acks=False` where the topics are named), and `commit_done` commits what is
 
 Nothing left out: while Faust starts or rebalances it throws fetched records away and seeks back to what was committed.
 That does nothing where nothing was committed yet, and where later records went through already, those that come again
-are taken for old ones and dropped. So each message says from which offset on there is no other record before it
-(`since`), only one that follows what is done counts (`follows`), and what was left out is read again (`rewind`).
+are taken for old ones and dropped. It also goes on fetching while it seeks, one partition after the other, and then
+throws away what was fetched meanwhile: so nothing is fetched between the seek and that (`perform_seek`). Each message
+says from which offset on there is no other record before it (`since`), only one that follows what is done counts
+(`follows`), what was fetched and is not done is known (`undone`), and what was left out is read again (`rewind`).
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -39,7 +42,7 @@ class Message(ConsumerMessage):
 class _Thread(driver.AIOKafkaConsumerThread):
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._next: dict[TP, int] = {}
+        self.fetched: dict[TP, int] = {}
         self.begun: dict[TP, int] = {}
 
     def _create_worker_consumer(self, transport: driver.Transport) -> AIOKafkaConsumer:
@@ -52,20 +55,21 @@ class _Thread(driver.AIOKafkaConsumerThread):
     async def seek_to_committed(self) -> Mapping[TP, int]:
         return await self.call_thread(self._seek_to_committed)  # type: ignore[no-any-return]
 
-    async def _seek_to_committed(self) -> Mapping[TP, int | None]:
-        """Seek to what was committed, or to the beginning where nothing was; the changelog is the recovery's."""
+    async def _seek_to_committed(self) -> Mapping[TP, int]:
+        """Seek to what was committed, or to the beginning where nothing was; the changelog is the recovery's.
+
+        All are asked for at once: one after the other takes seconds on a busy machine.
+        """
         consumer = self._ensure_consumer()
-        sought: dict[TP, int | None] = {}
-        for each in consumer.assignment():
-            tp = TP(each.topic, each.partition)
-            sought[tp] = await consumer.committed(each)
-            if tp.topic == topics.WATCH:
-                continue
-            offset = sought[tp]
-            if offset is None:
-                offset = (await consumer.beginning_offsets([each]))[each]
-            consumer.seek(each, offset)
-            self._next[tp] = self.begun[tp] = sought[tp] = offset
+        ours = [each for each in consumer.assignment() if each.topic != topics.WATCH]
+        committed = dict(zip(ours, await asyncio.gather(*map(consumer.committed, ours)), strict=True))
+        fresh = [each for each, offset in committed.items() if offset is None]
+        committed.update(await consumer.beginning_offsets(fresh) if fresh else {})
+        assigned = consumer.assignment()  # it may have changed meanwhile
+        sought = {TP(each.topic, each.partition): offset for each, offset in committed.items() if each in assigned}
+        for tp, offset in sought.items():
+            consumer.seek(tp, offset)
+            self.fetched[tp] = self.begun[tp] = offset
         return sought
 
     async def rewind(self, offsets: Mapping[TP, int]) -> None:
@@ -76,17 +80,16 @@ class _Thread(driver.AIOKafkaConsumerThread):
         for each in consumer.assignment():
             tp = TP(each.topic, each.partition)
             if tp in offsets:
-                offset = max(offsets[tp], self.begun.get(tp, 0))
-                consumer.seek(each, offset)
-                self._next[tp] = offset
+                consumer.seek(each, offsets[tp])
+                self.fetched[tp] = offsets[tp]
 
     async def _fetch_records(self, *arguments: Any, **named: Any) -> Any:
         """Fetch, and note of each record what lies before it; in the thread that seeks, so that nothing intervenes."""
         records = await super()._fetch_records(*arguments, **named)
         for tp, found in records.items():
             for record in found:
-                record.since = min(self._next.get(tp, record.offset), record.offset)
-                self._next[tp] = record.offset + 1
+                record.since = min(self.fetched.get(tp, record.offset), record.offset)
+                self.fetched[tp] = record.offset + 1
         return records
 
 
@@ -95,9 +98,25 @@ class Consumer(driver.Consumer):
 
     _thread: _Thread
 
+    async def perform_seek(self) -> None:
+        """Seek to what was committed, and fetch nothing until Faust has cleared its queues and lets it flow again."""
+        self.stop_flow()
+        await super().perform_seek()
+
     def follows(self, message: Message, done: int) -> bool:
         """Tell whether all records before a message are done, where those before the offset `done` are."""
-        return message.since <= max(done, self._thread.begun.get(message.tp, 0))
+        return message.since <= self._begun(message.tp, done)
+
+    def undone(self, tp: TP, done: int) -> int | None:
+        """Return the first offset not done, where a record from there on was fetched; None where all of them are done.
+
+        `done` is the offset before which everything was done since the last seek.
+        """
+        first = self._begun(tp, done)
+        return first if self._thread.fetched.get(tp, 0) > first else None
+
+    def _begun(self, tp: TP, done: int) -> int:
+        return max(done, self._thread.begun.get(tp, 0))
 
     async def rewind(self, offsets: Mapping[TP, int]) -> None:
         """Read again from what is done on, where records that come before those handed over never came."""
