@@ -172,7 +172,7 @@ def test_nothing_is_consumed_before_the_registry_was_read_and_then_all(bootstrap
             raise KafkaUnavailable.at(bootstrap, "timed out")
         return Table(*arguments, **more)
 
-    monkeypatch.setattr("ami_normalize.stream.registry_reader.Table", table)
+    monkeypatch.setattr("ami_kafka.followed.Table", table)
     producer = clients.producer(bootstrap)
     producer.produce(names.RAW, push(950), key, 0, headers=SENT)
     assert producer.flush(30) == 0

@@ -27,7 +27,7 @@ from ami_ingest.config.model import Meter
 from ami_ingest.config.resolve import Resolver
 from ami_ingest.config.yaml_file import dotted, explain
 from ami_ingest.errors import ConfigError
-from ami_kafka.errors import KafkaRoomError
+from ami_kafka.followed import FollowedTable
 from ami_kafka.table import Row, Table
 from ami_schemas import topics
 
@@ -35,7 +35,6 @@ KEPT: Final = "registry.json"
 """Name of the file in the state directory that keeps what was read last."""
 _METER: Final = b"meter/"
 _POLL_S: Final = 0.2
-_AGAIN_S: Final = 1.0
 _KEEP_EVERY_S: Final = 30.0
 _SAME: Final = (
     "address",
@@ -134,14 +133,11 @@ class RegistryFollower:
         on_change: Callable[[], None],
     ) -> None:
         """Know what was kept; `on_change` is called in the thread whenever `entries` is another."""
-        self._bootstrap = bootstrap
         self._agent = agent
         self._kept = kept
         self._log = log
         self._on_change = on_change
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._follow, name="registry", daemon=True)
-        self._trouble = ""
+        self._followed = FollowedTable(bootstrap, topics.REGISTRY, self._session, self._in_trouble)
         self._unkept = False
         self._keep_due = 0.0
         self.entries: Entries = kept_entries(kept)
@@ -149,47 +145,33 @@ class RegistryFollower:
 
     def start(self) -> None:
         """Begin to read."""
-        self._thread.start()
+        self._followed.start()
 
     def stop(self) -> None:
         """End, and wait for the end."""
-        self._stop.set()
-        self._thread.join()
+        self._followed.stop()
         if self._unkept:
             self._keep()
 
-    def _follow(self) -> None:
-        while not self._stop.is_set():
-            try:
-                self._session()
-            except KafkaRoomError as error:
-                self._in_trouble(str(error))
-            except Exception as error:  # noqa: BLE001  a thread must not end in silence
-                self._in_trouble(f"{type(error).__name__}: {error}")
-            self._stop.wait(_AGAIN_S)
-
     def _in_trouble(self, sentence: str) -> None:
-        if sentence != self._trouble:
-            self._log.warning(
-                "the registry is not read at present: the meters known of it stay",
-                reason=sentence,
-                remedy="it is tried again",
-            )
-        self._trouble = sentence
+        self._log.warning(
+            "the registry is not read at present: the meters known of it stay",
+            reason=sentence,
+            remedy="it is tried again",
+        )
 
-    def _session(self) -> None:
+    def _session(self, table: Table, stop: threading.Event) -> None:
         entries: dict[str, bytes] = {}
         changed, read = False, False
-        with Table(self._bootstrap, topics.REGISTRY) as table:
-            while not self._stop.is_set():
-                changed |= self._take(table.rows(_POLL_S), entries)
-                if table.whole and (changed or not read):
-                    if not read:
-                        self._log.info("the registry is read", meters=len(entries))
-                    changed, read, self._trouble = False, True, ""
-                    self._publish(entries)
-                if self._unkept and time.monotonic() >= self._keep_due:
-                    self._keep()
+        while not stop.is_set():
+            changed |= self._take(table.rows(_POLL_S), entries)
+            if table.whole and (changed or not read):
+                if not read:
+                    self._log.info("the registry is read", meters=len(entries))
+                changed, read, self._followed.trouble = False, True, ""
+                self._publish(entries)
+            if self._unkept and time.monotonic() >= self._keep_due:
+                self._keep()
 
     def _publish(self, entries: Mapping[str, bytes]) -> None:
         if entries != self.entries:

@@ -14,7 +14,7 @@ from typing import Final
 
 from structlog.typing import FilteringBoundLogger
 
-from ami_kafka.errors import KafkaRoomError
+from ami_kafka.followed import FollowedTable
 from ami_kafka.table import Row, Table, write
 from ami_normalize.registry.keystore import KeyStore
 from ami_normalize.registry.packed import Changes, RegistryState, RegistryView
@@ -24,7 +24,6 @@ from ami_schemas import topics
 _BATCH: Final = 20_000
 """Records of which one view is made, while reading to the end."""
 _POLL_S: Final = 0.2
-_AGAIN_S: Final = 1.0
 _WRITE_EVERY_S: Final = 30.0
 _EVERYTHING: Final = Changes(set(), set(), set(), [], everything=True)
 
@@ -70,7 +69,7 @@ class RegistryReader:
         self._bootstrap = bootstrap
         self._store = store
         self._log = log
-        self._stop = threading.Event()
+        self._followed = FollowedTable(bootstrap, topics.REGISTRY, self._session, self._in_trouble)
         self._lock = threading.Lock()
         self._reopening = threading.Event()
         self._changes = Changes.none()
@@ -80,8 +79,6 @@ class RegistryReader:
         """What is registered, as far as was read to an end."""
         self.ready = threading.Event()
         """Set when the registry was read to its end once."""
-        self.trouble = "it is being read"
-        """Why it is not ready, or not followed at present; empty where all is well."""
 
     def take(self) -> tuple[RegistryView, Changes]:
         """Return the latest view, and what changed since this was asked last."""
@@ -100,13 +97,11 @@ class RegistryReader:
     @contextmanager
     def following(self) -> Iterator[None]:
         """Read and follow as long as this lasts."""
-        thread = threading.Thread(target=self._follow, name="registry", daemon=True)
-        thread.start()
+        self._followed.start()
         try:
             yield
         finally:
-            self._stop.set()
-            thread.join()
+            self._followed.stop()
 
     def await_ready(self, stop: threading.Event, on_wait: Callable[[str], None], notice_s: float = 5.0) -> bool:
         """Return True when the registry was read to its end, False when asked to stop before.
@@ -116,51 +111,38 @@ class RegistryReader:
         told = time.monotonic()
         while not self.ready.wait(_POLL_S / 2) and not stop.is_set():
             if time.monotonic() - told >= notice_s:
-                on_wait(f"the registry is not read to its end yet: {self.trouble}")
+                on_wait(f"the registry is not read to its end yet: {self._followed.trouble}")
                 told = time.monotonic()
         return self.ready.is_set()
 
-    def _follow(self) -> None:
-        while not self._stop.is_set():
-            try:
-                self._session()
-            except KafkaRoomError as error:
-                self._in_trouble(str(error))
-            except Exception as error:  # noqa: BLE001  a thread must not end in silence
-                self._in_trouble(f"{type(error).__name__}: {error}")
-            self._stop.wait(_AGAIN_S)
-
     def _in_trouble(self, sentence: str) -> None:
-        if sentence != self.trouble:
-            self._log.warning("the registry is not followed at present; it is tried again", error=sentence)
-        self.trouble = sentence
+        self._log.warning("the registry is not followed at present; it is tried again", error=sentence)
 
-    def _session(self) -> None:
+    def _session(self, table: Table, stop: threading.Event) -> None:
         """Read to the end, then follow until something goes wrong."""
         state = RegistryState(self._store)
-        with Table(self._bootstrap, topics.REGISTRY) as table:
-            for changes in _read(table, state):
+        for changes in _read(table, state):
+            self._complain(changes)
+            unread = sorted(table.unread)
+            self._followed.trouble = f"{len(state.view)} meters read, partitions {unread} are not at their ends"
+            if stop.is_set():
+                return
+        again = self.ready.is_set()
+        self._publish(state, _EVERYTHING if again else Changes.none())
+        self._followed.trouble = ""
+        self.ready.set()
+        self._log.info("registry read", meters=len(state.view), keyed=state.view.keyed)
+        while not stop.is_set():
+            rows = table.rows(_POLL_S)
+            if rows:
+                changes = state.apply(Record(*row) for row in rows)
                 self._complain(changes)
-                unread = sorted(table.unread)
-                self.trouble = f"{len(state.view)} meters read, partitions {unread} are not at their ends"
-                if self._stop.is_set():
-                    return
-            again = self.ready.is_set()
-            self._publish(state, _EVERYTHING if again else Changes.none())
-            self.trouble = ""
-            self.ready.set()
-            self._log.info("registry read", meters=len(state.view), keyed=state.view.keyed)
-            while not self._stop.is_set():
-                rows = table.rows(_POLL_S)
-                if rows:
-                    changes = state.apply(Record(*row) for row in rows)
-                    self._complain(changes)
-                    self._publish(state, changes)
-                if self._reopening.is_set():
-                    self._reopening.clear()
-                    state.reopen()
-                    self._publish(state, _EVERYTHING)
-                self._write_wanted()
+                self._publish(state, changes)
+            if self._reopening.is_set():
+                self._reopening.clear()
+                state.reopen()
+                self._publish(state, _EVERYTHING)
+            self._write_wanted()
 
     def _publish(self, state: RegistryState, changes: Changes) -> None:
         with self._lock:
