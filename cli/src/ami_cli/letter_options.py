@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -28,18 +27,6 @@ Until = Annotated[str | None, typer.Option(metavar="TIME", help="Given up before
 Most = Annotated[int | None, typer.Option("--max", metavar="N", min=1, help="So many at most.")]
 Source = Annotated[
     str, typer.Argument(metavar="SOURCE", help="The raw record: PARTITION/OFFSET, or ami.raw.v1/PARTITION/OFFSET.")
-]
-Keys = Annotated[
-    Path | None,
-    typer.Option("--keys", metavar="FILE", help='JSON {"guek", "gak", "system_title"}, or a keys.json; mode 600.'),
-]
-Mappings = Annotated[
-    list[Path] | None,
-    typer.Option(
-        "--mapping",
-        metavar="FILE",
-        help="Mappings before the built-in ones. Without it: /etc/ami-gateway/mapping.json, if it exists.",
-    ),
 ]
 Everything = Annotated[bool, typer.Option("--full", help="Leave nothing out of long lists.")]
 Summary = Annotated[bool, typer.Option("--summary", help="Counts only.")]

@@ -7,7 +7,7 @@ from typing import Literal
 import typer
 
 from ami_cli import letter_options as options
-from ami_cli.options import Bootstrap, Json, bootstrap_servers
+from ami_cli.options import Bootstrap, Json, Keys, Mappings, bootstrap_servers
 
 
 def add_looking(
@@ -40,8 +40,8 @@ def add_looking(
     def show(
         source: options.Source,
         *,
-        keys: options.Keys = None,
-        mapping: options.Mappings = None,
+        keys: Keys = None,
+        mapping: Mappings = None,
         everything: options.Everything = False,
         bootstrap: Bootstrap = None,
         as_json: Json = False,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 import typer
 
@@ -32,6 +32,25 @@ KeyOverlap = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="JSON lines on stdout instead of tables.")]
+Transport = Annotated[
+    Literal["auto", "hdlc", "wrapper", "mbus", "raw-apdu", "dsmr-p1"], typer.Option(help="What the bytes are.")
+]
+Keys = Annotated[
+    Path | None,
+    typer.Option("--keys", metavar="FILE", help='JSON {"guek", "gak", "system_title"}, or a keys.json; mode 600.'),
+]
+Request = Annotated[str | None, typer.Option(metavar="HEX", help="The request that a response answers.")]
+Mappings = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--mapping",
+        metavar="FILE",
+        help="Mappings before the built-in ones. Without it: /etc/ami-gateway/mapping.json, if it exists.",
+    ),
+]
+Lenient = Annotated[
+    bool, typer.Option("--lenient", help="Also read wrong check sequences and unverified tags, and mark them.")
+]
 Config = Annotated[Path | None, typer.Option("--config", "-c", metavar="FILE", help="Configuration (YAML).")]
 
 DEFAULT_BOOTSTRAP: Final = "localhost:9092"

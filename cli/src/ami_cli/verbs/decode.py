@@ -6,14 +6,14 @@ import json
 import re
 import stat
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 
 from ami_cli.captured import lines_of, messages_of, transport_of
 from ami_cli.console import console, print_json
 from ami_cli.errors import CommandError, ExitCode
-from ami_cli.options import Json
+from ami_cli.options import Json, Keys, Lenient, Request, Transport
 
 
 def decode(
@@ -29,18 +29,11 @@ def decode(
             help='JSON lines {"id", "hex", "transport", "keys", "request_hex"} in, one JSON line each out, same order.',
         ),
     ] = None,
-    transport: Annotated[
-        Literal["auto", "hdlc", "wrapper", "mbus", "raw-apdu", "dsmr-p1"], typer.Option(help="What the bytes are.")
-    ] = "auto",
-    keys: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help='JSON {"guek", "gak", "system_title"}, or a keys.json; mode 600.'),
-    ] = None,
-    request: Annotated[str | None, typer.Option(metavar="HEX", help="The request that a response answers.")] = None,
+    transport: Transport = "auto",
+    keys: Keys = None,
+    request: Request = None,
     mapping: Annotated[Path | None, typer.Option(metavar="FILE", help="A mapping beside the built-in ones.")] = None,
-    lenient: Annotated[
-        bool, typer.Option("--lenient", help="Also read wrong check sequences and unverified tags, and mark them.")
-    ] = False,
+    lenient: Lenient = False,
     as_json: Json = False,
 ) -> None:
     """Decode captured messages: values with OBIS, unit, time and quality, or the reason why not."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final
 
 import typer
 
 from ami_cli.captured import message_of, messages_of
 from ami_cli.console import console, print_json
 from ami_cli.errors import CommandError, ExitCode
-from ami_cli.options import Bootstrap, Json, Kek, bootstrap_servers
+from ami_cli.options import Bootstrap, Json, Kek, Keys, Lenient, Mappings, Request, Transport, bootstrap_servers
 from ami_cli.verbs.decode import complete, read_keys
 
 _COORDINATES: Final = re.compile(r"[A-Za-z0-9._-]+\.[A-Za-z0-9._-]+/\d{1,9}/\d{1,19}(#\d+)?")
@@ -43,24 +43,11 @@ def explain(
     identity: Annotated[
         str | None, typer.Option("--id", metavar="ID", help='Of a file, only the message with this "id".')
     ] = None,
-    transport: Annotated[
-        Literal["auto", "hdlc", "wrapper", "mbus", "raw-apdu", "dsmr-p1"], typer.Option(help="What the bytes are.")
-    ] = "auto",
-    keys: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help='JSON {"guek", "gak", "system_title"}, or a keys.json; mode 600.'),
-    ] = None,
-    request: Annotated[str | None, typer.Option(metavar="HEX", help="The request that a response answers.")] = None,
-    mapping: Annotated[
-        list[Path] | None,
-        typer.Option(
-            metavar="FILE",
-            help="Mappings before the built-in ones. Without it: /etc/ami-gateway/mapping.json, if it exists.",
-        ),
-    ] = None,
-    lenient: Annotated[
-        bool, typer.Option("--lenient", help="Also read wrong check sequences and unverified tags, and mark them.")
-    ] = False,
+    transport: Transport = "auto",
+    keys: Keys = None,
+    request: Request = None,
+    mapping: Mappings = None,
+    lenient: Lenient = False,
     everything: Annotated[bool, typer.Option("--all", help="Leave nothing out of long lists.")] = False,
     default_zone: Annotated[
         str, typer.Option(metavar="ZONE", help="IANA zone of meters that state local time without deviation.")

@@ -104,7 +104,7 @@ class Exchange:
         if isinstance(received, AccessResponse) and isinstance(request, AccessRequest):
             same = (received.long_invoke_id_and_priority ^ request.long_invoke_id_and_priority) & LONG_INVOKE_ID == 0
             return Done(_of_access(received, len(request.specifications))) if same else None
-        if isinstance(received, _RESPONSES) and not isinstance(request, AccessRequest):
+        if isinstance(received, Response) and not isinstance(request, AccessRequest):
             if (received.invoke_id_and_priority ^ request.invoke_id_and_priority) & INVOKE_ID:
                 return None
             if isinstance(request, (GetRequestNormal, GetRequestWithList)):
@@ -216,34 +216,21 @@ class Exchange:
         return More(further(request.invoke_id_and_priority, *sender.next()).to_bytes())
 
 
-Response = Union[
-    GetResponseNormal,
-    GetResponseWithDatablock,
-    GetResponseWithList,
-    SetResponseNormal,
-    SetResponseDatablock,
-    SetResponseLastDatablock,
-    SetResponseLastDatablockWithList,
-    SetResponseWithList,
-    ActionResponseNormal,
-    ActionResponseWithPblock,
-    ActionResponseWithList,
-    ActionResponseNextPblock,
-]
-_RESPONSES = (
-    GetResponseNormal,
-    GetResponseWithDatablock,
-    GetResponseWithList,
-    SetResponseNormal,
-    SetResponseDatablock,
-    SetResponseLastDatablock,
-    SetResponseLastDatablockWithList,
-    SetResponseWithList,
-    ActionResponseNormal,
-    ActionResponseWithPblock,
-    ActionResponseWithList,
-    ActionResponseNextPblock,
+Response = (
+    GetResponseNormal
+    | GetResponseWithDatablock
+    | GetResponseWithList
+    | SetResponseNormal
+    | SetResponseDatablock
+    | SetResponseLastDatablock
+    | SetResponseLastDatablockWithList
+    | SetResponseWithList
+    | ActionResponseNormal
+    | ActionResponseWithPblock
+    | ActionResponseWithList
+    | ActionResponseNextPblock
 )
+"""What answers a request of these services."""
 _NO_BLOCK = Block(last=False, number=1, data=b"")
 
 
