@@ -61,7 +61,7 @@ class Clock:
         self._kept: dict[bytes, Moment | None] = {}
         """By date-time: meters of a fleet send at the same times."""
         self._hours: dict[bytes, Moment | None] = {}
-        """By everything of a date-time but minute and second: where the hour begins; None of what names no moment."""
+        """By `_hour_of` a date-time: where the hour begins; None of what names no moment."""
         self._shown: dict[bytes, tuple[str, str]] = {}
         """By the same: what the clock showed in front of minute and second, and behind them."""
         self._series: dict[bytes, tuple[Moment | None, int]] = {}
@@ -83,7 +83,7 @@ class Clock:
         return moment
 
     def _read(self, octets: bytes) -> Moment | None:
-        hour = self._hours.get(octets[:_MINUTE_AT] + octets[_HUNDREDTHS_AT:], _UNKNOWN)
+        hour = self._hours.get(_hour_of(octets), _UNKNOWN)
         if hour is not None and hour[1] == _NOT_KEPT:
             hour = self._hour(octets)
         if hour is None:
@@ -119,7 +119,7 @@ class Clock:
 
     def text(self, octets: bytes) -> str | None:
         """Return what the clock showed, as `Instant.iso_local` writes it; None of what names no moment."""
-        around = self._shown.get(octets[:_MINUTE_AT] + octets[_HUNDREDTHS_AT:])
+        around = self._shown.get(_hour_of(octets))
         if around is None:
             if self.read(octets) is None:
                 return None
@@ -150,7 +150,7 @@ class Clock:
             hour = first if even or (first is None and last is None) else _UNEVEN
         if len(self._hours) >= _MOST_KEPT:
             self._hours.clear()
-        self._hours[octets[:_MINUTE_AT] + octets[_HUNDREDTHS_AT:]] = hour
+        self._hours[_hour_of(octets)] = hour
         return hour
 
     def _stated(self, octets: bytes) -> Moment | None:
@@ -186,7 +186,7 @@ class Clock:
         text = instant.iso_local() if instant else ""
         if len(self._shown) >= _MOST_KEPT:
             self._shown.clear()
-        shown = self._shown[octets[:_MINUTE_AT] + octets[_HUNDREDTHS_AT:]] = text[:_SHOWN], text[_WITH_SECOND:]
+        shown = self._shown[_hour_of(octets)] = text[:_SHOWN], text[_WITH_SECOND:]
         return shown
 
     def _number(self, kind: Kind) -> int:
@@ -196,6 +196,11 @@ class Clock:
             assumed = kind.origin is Origin.DEFAULT_ZONE
             self.tolerances.append(ZONE_TOLERANCE_US if assumed else TIME_TOLERANCE_US)
         return number
+
+
+def _hour_of(octets: bytes) -> bytes:
+    """Return everything of a date-time but minute and second."""
+    return octets[:_MINUTE_AT] + octets[_HUNDREDTHS_AT:]
 
 
 def _at(octets: bytes, minute: int, second: int) -> bytes:
