@@ -31,7 +31,7 @@ HOT = {
 }
 """Package and modules by room. Each room is compiled by itself, as it is installed by itself."""
 NEVER = {"__init__.py", "weak.py"}
-SEEN = ("dlms", "schemas", "kafka", "normalize")
+SEEN = ("dlms", "schemas", "keys", "kafka", "normalize")
 """Rooms whose types the compiler reads."""
 SHARED = "compiled"
 """The module in a package that all its compiled modules stand in; theirs only point at it."""

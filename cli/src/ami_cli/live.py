@@ -14,12 +14,12 @@ from ami_cli.times import parse_time
 from ami_cli.trace import COORDINATES, Trace, raw_of, raw_record
 from ami_cli.view.records import Record
 from ami_kafka.errors import TopicMissing
+from ami_keys.keystore import KeyStore
 from ami_normalize.dialects import Dialects
 from ami_normalize.errors import MappingInvalid, RegistryInvalid
 from ami_normalize.explanation.made import DERIVED, differences, made, record_page
 from ami_normalize.explanation.page import explain_record
 from ami_normalize.pipeline import Context
-from ami_normalize.registry.keystore import KeyStore
 from ami_normalize.registry.records import MAPPING, dialects_of_record
 from ami_normalize.stream.registry_reader import record_of
 from ami_schemas import topics

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 from ami_cli.errors import CommandError, ExitCode
 
 if TYPE_CHECKING:
+    from ami_keys.keystore import KeyStore
     from ami_normalize.pipeline import Context
-    from ami_normalize.registry.keystore import KeyStore
     from ami_normalize.registry.packed import RegistryView
     from ami_normalize.registry.records import Record
 
 
 def store_of(kek: Path | None, *, needed: bool = False) -> KeyStore:
     """Return the key store; raises CommandError where one is needed and none is named."""
-    from ami_normalize.registry.keystore import FileKeyStore, NoKeyStore
+    from ami_keys.keystore import FileKeyStore, NoKeyStore
 
     if kek is not None:
         return FileKeyStore(kek)

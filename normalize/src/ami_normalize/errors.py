@@ -1,4 +1,4 @@
-"""What goes wrong outside the messages: unreadable keys, mappings or settings.
+"""What goes wrong outside the messages: unreadable mappings or settings; of keys see `ami_keys.errors`.
 
 What is wrong with a message is never an exception that escapes: see `pipeline.outcome`.
 """
@@ -10,12 +10,6 @@ class NormalizeError(Exception):
     """The normalizer cannot work as it is set up; the text says why and what to do."""
 
     reason = "CONFIGURATION"
-
-
-class KeysUnreadable(NormalizeError):
-    """The key file is missing, open to others, or not in its form."""
-
-    reason = "KEYS_UNREADABLE"
 
 
 class MappingInvalid(NormalizeError):

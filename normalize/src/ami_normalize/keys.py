@@ -19,9 +19,9 @@ from ami_dlms.errors import DlmsError
 from ami_dlms.security import KeyPairs, Keys
 from ami_dlms.security.elliptic import public_key
 from ami_dlms.security.suites import suite_of_signature
-from ami_normalize.errors import KeysUnreadable
+from ami_keys.errors import KeysUnreadable
+from ami_keys.secret_file import read_secret, stamp_of
 from ami_normalize.recent import Recent
-from ami_normalize.secret_file import read_secret, stamp_of
 
 _KEY_LENGTHS = {16, 32}
 _NO_PAIRS: Final = KeyPairs()
@@ -265,11 +265,6 @@ def _iso(micros: int) -> str:
     except OverflowError:
         return "the end of time"
     return moment.replace(microsecond=0, tzinfo=None).isoformat() + "Z"
-
-
-def version_of(kind: KeyKind, key: bytes) -> str:
-    """Name a key without revealing it: 8 hex digits."""
-    return hashlib.sha256(b"ami key version " + kind.value.encode() + b" " + key).hexdigest()[:8]
 
 
 def _public_key(value: object, where: str) -> bytes:

@@ -18,9 +18,9 @@ from ami_dlms.apdu import GetRequestNormal
 from ami_dlms.errors import DlmsError
 from ami_dlms.framing import Framing
 from ami_dlms.security import Protection
+from ami_keys.errors import KeysUnreadable
 from ami_normalize import render
 from ami_normalize.dialects import Dialects
-from ami_normalize.errors import KeysUnreadable
 from ami_normalize.instants import Instant
 from ami_normalize.keys import KeyRing, meter_keys
 from ami_normalize.pipeline import Context, RawRecord, Refused, defect, understand

@@ -10,13 +10,13 @@ from ami_dlms.apdu import DataNotification, GetResponseNormal
 from ami_dlms.axdr import Data, Tag, structure
 from ami_dlms.security import Form, Keys, Protection, protect
 from ami_kafka.loop import RawMessage
+from ami_keys.keystore import FileKeyStore, add_kek
 from ami_normalize.diagnosis import MOST_OCTETS, diagnose
 from ami_normalize.fast import Normalizer
 from ami_normalize.keys import KeyKind, KeyRing, meter_keys
 from ami_normalize.pipeline import Context, RawRecord
 from ami_normalize.pipeline.outcome import MOST_MESSAGE
 from ami_normalize.registry import records
-from ami_normalize.registry.keystore import FileKeyStore, add_kek
 from ami_normalize.registry.packed import RegistryState
 from ami_normalize.registry.records import KeyName
 from ami_normalize.stream.derived import outputs

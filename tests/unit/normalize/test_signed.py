@@ -11,7 +11,7 @@ from ami_dlms.axdr import enum, int8, octets, structure, uint32
 from ami_dlms.framing import wrapper
 from ami_dlms.security import KeyPairs, Keys, protect_general, sign_apdu, wrapped
 from ami_dlms.security.elliptic import new_private_key, public_octets
-from ami_normalize.errors import KeysUnreadable
+from ami_keys.errors import KeysUnreadable
 from ami_normalize.keys import KeyRing, meter_keys
 from ami_normalize.pipeline import Context, Parked, RawRecord, ReadingsOutcome, Rejected, normalize
 from ami_schemas.reasons import Reason

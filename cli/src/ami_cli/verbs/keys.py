@@ -42,7 +42,7 @@ def kek(
 
     Give a copy of the file to every normalizer before adding keys, and keep one in a safe: without it they are lost.
     """
-    from ami_normalize.registry.keystore import add_kek
+    from ami_keys.keystore import add_kek
 
     add_kek(file, name)
     note(f"{file} holds the KEK {name}, which wraps keys from now on; keep a copy of it in a safe place.")
@@ -271,7 +271,7 @@ def _secrets(path: Path | None) -> dict[str, object]:
     """Read keys from a file, from stdin, or from the person at the terminal, unseen."""
     import json
 
-    from ami_normalize.secret_file import read_secret
+    from ami_keys.secret_file import read_secret
 
     if path is not None and str(path) != "-":
         return read_secret(path)

@@ -12,9 +12,9 @@ from ami_dlms.apdu import DataNotification, GetResponseWithDatablock
 from ami_dlms.axdr import Data
 from ami_dlms.errors import ReceivedError, UsageError
 from ami_dlms.obis import format_obis, parse_obis
+from ami_keys.errors import KeysUnreadable
 from ami_normalize import render
 from ami_normalize.deviations import DEVIATIONS
-from ami_normalize.errors import KeysUnreadable
 from ami_normalize.explanation.frames import frames
 from ami_normalize.explanation.origins import origins, places_of
 from ami_normalize.explanation.security import opened

@@ -2,7 +2,6 @@
 
 | module | what |
 | --- | --- |
-| `keystore` | who wraps and unwraps keys: the `KeyStore` protocol, and one in a file |
 | `timeline` | which version of each key was in force when |
 | `records` | the records of the topic, written and read |
 | `packed` | what is registered, in memory: an unchanging view, and the state that makes the next one |

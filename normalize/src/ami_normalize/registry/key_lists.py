@@ -13,10 +13,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from ami_keys.secret_file import read_private
 from ami_normalize.errors import RegistryInvalid
 from ami_normalize.keys import BEGIN, END, KeyKind, key_material
 from ami_normalize.registry.tables import Entry, entries, instant_of, refuse_unknown, text_of, title_field
-from ami_normalize.secret_file import read_private
 
 _FIELDS: Final = frozenset({"system_title", "id", "valid_from", "valid_until", *(kind.value for kind in KeyKind)})
 

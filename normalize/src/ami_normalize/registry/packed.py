@@ -21,14 +21,15 @@ from typing import Final, NamedTuple
 from google.protobuf.message import DecodeError
 
 from ami.registry.v1 import registry_pb2 as pb
+from ami_keys.keystore import KeyStore, KeyUnavailable, Wrapped
+from ami_keys.names import key_name
 from ami_normalize.errors import RegistryInvalid
 from ami_normalize.keys import BEGIN, END, KeyKind
 from ami_normalize.meter import NO_ACCESS, MeterFacts, surest, title_name, title_of
 from ami_normalize.recent import Recent
 from ami_normalize.registry import records
-from ami_normalize.registry.keystore import KeyStore, KeyUnavailable, Wrapped
 from ami_normalize.registry.records import Record, Traits
-from ami_normalize.registry.timeline import KeyVersion, WrappedTimeline, key_name
+from ami_normalize.registry.timeline import KeyVersion, WrappedTimeline
 
 _NAME_SHARDS: Final = 1 << 14
 _KEY_SHARDS: Final = 1 << 12

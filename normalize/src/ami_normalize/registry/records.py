@@ -23,13 +23,14 @@ from google.protobuf.message import DecodeError
 from ami.registry.v1 import registry_pb2 as pb
 from ami_dlms.obis import format_obis, parse_obis
 from ami_dlms.security import Protection
+from ami_keys.keystore import KeyStore, Wrapped
+from ami_keys.names import key_name, version_of
 from ami_normalize.dialects import Dialects, MappingFile
 from ami_normalize.errors import RegistryInvalid
-from ami_normalize.keys import BEGIN, END, KeyKind, version_of
+from ami_normalize.keys import BEGIN, END, KeyKind
 from ami_normalize.meter import NO_ACCESS, NO_LIMITS, Access, Limits, MeterFacts, ProfileFacts
 from ami_normalize.model import ScalerUnit
-from ami_normalize.registry.keystore import KeyStore, Wrapped
-from ami_normalize.registry.timeline import KeyVersion, key_name
+from ami_normalize.registry.timeline import KeyVersion
 from ami_normalize.shapes.profile import Column
 
 METER: Final = "meter/"

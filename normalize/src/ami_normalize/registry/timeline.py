@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Final, NamedTuple
 
+from ami_keys.keystore import KeyStore, KeyUnavailable, Wrapped
+from ami_keys.names import key_name
 from ami_normalize.keys import BEGIN, END, KeyKind, MeterKeys, assembled
-from ami_normalize.registry.keystore import KeyStore, KeyUnavailable, Wrapped
 
 _KINDS: Final = {kind: kind.value for kind in KeyKind}
 _MOST_VERSIONS: Final = 64
@@ -79,11 +80,6 @@ class WrappedTimeline:
             return None
         names = tuple(f"{_KINDS[one.kind]} {one.version}" for one in epoch.versions)
         return assembled(material, from_us=epoch.from_us, until_us=epoch.until_us, versions=names)
-
-
-def key_name(system_title: bytes, kind: KeyKind, version: str) -> bytes:
-    """Return the registry's record key of a key version, which is also what the wrapped key is bound to."""
-    return f"key/{system_title.hex()}/{_KINDS[kind]}/{version}".encode()
 
 
 def _epochs(versions: Sequence[KeyVersion]) -> tuple[_Epoch, ...]:

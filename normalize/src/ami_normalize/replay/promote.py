@@ -26,8 +26,8 @@ from ami_kafka.loop import Output
 from ami_kafka.records import headers_of
 from ami_kafka.span import Place, Span, SpanReader
 from ami_kafka.table import Row, write
+from ami_keys.keystore import NoKeyStore
 from ami_normalize.meter import Registry
-from ami_normalize.registry.keystore import NoKeyStore
 from ami_normalize.registry.records import promotion_record
 from ami_normalize.replay.diff import LIVE, REPLAYED, Comparison, finished, live_spans, stated, whole
 from ami_normalize.replay.differences import Difference

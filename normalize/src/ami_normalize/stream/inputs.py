@@ -13,13 +13,14 @@ from pathlib import Path
 
 from structlog.typing import FilteringBoundLogger
 
-from ami_normalize.errors import KeysUnreadable, MappingInvalid
+from ami_keys.errors import KeysUnreadable
+from ami_keys.keystore import FileKeyStore, KeyStore, NoKeyStore
+from ami_normalize.errors import MappingInvalid
 from ami_normalize.instants import zone_of
 from ami_normalize.keys import KeyFile, KeyRing
 from ami_normalize.mapping.watched import MappingFiles
 from ami_normalize.meter import title_of
 from ami_normalize.pipeline import Context
-from ami_normalize.registry.keystore import FileKeyStore, KeyStore, NoKeyStore
 from ami_normalize.registry.records import mapping_record
 from ami_normalize.routes.outputs import Routes
 from ami_normalize.stream.registry_reader import RegistryReader, snapshot
@@ -110,9 +111,9 @@ class Inputs:
 
     def _refresh_keys(self) -> None:
         try:
-            if isinstance(self._store, FileKeyStore) and self._store.refresh():
+            if self._store.refresh():
                 self.registry.reopen()
-                self._log.info("key encryption keys read again", keks=self._store.ids)
+                self._log.info("key encryption keys read again", current=self._store.current)
             changed = self._keys is not None and self._keys.refresh()
         except KeysUnreadable as error:
             self._log.warning("keys refused, the old ones stay in force", error=f"{error}")

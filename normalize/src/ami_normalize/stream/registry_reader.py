@@ -16,7 +16,7 @@ from structlog.typing import FilteringBoundLogger
 
 from ami_kafka.followed import FollowedTable
 from ami_kafka.table import Row, Table, write
-from ami_normalize.registry.keystore import KeyStore
+from ami_keys.keystore import KeyStore
 from ami_normalize.registry.packed import Changes, RegistryState, RegistryView
 from ami_normalize.registry.records import Record
 from ami_schemas import topics

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from ami_dlms.security import Protection
-from ami_normalize.errors import KeysUnreadable, RegistryInvalid
+from ami_keys.errors import KeysUnreadable
+from ami_normalize.errors import RegistryInvalid
 from ami_normalize.keys import BEGIN, END, KeyKind
 from ami_normalize.meter import Access, Limits, MeterFacts
 from ami_normalize.model import ScalerUnit

@@ -8,13 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ami_dlms.security import Protection
+from ami_keys.keystore import FileKeyStore, NoKeyStore, add_kek
 from ami_normalize.dialects import Dialects
 from ami_normalize.errors import RegistryInvalid
 from ami_normalize.keys import BEGIN, END, KeyKind, KeyRing
 from ami_normalize.meter import Access, Limits, MeterFacts, Meters, ProfileFacts
 from ami_normalize.model import ScalerUnit
 from ami_normalize.registry import records
-from ami_normalize.registry.keystore import FileKeyStore, NoKeyStore, add_kek
 from ami_normalize.registry.packed import RegistryState
 from ami_normalize.registry.records import KeyName, Record
 from ami_normalize.shapes.profile import Column

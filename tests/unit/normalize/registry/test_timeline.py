@@ -10,10 +10,11 @@ from ami.readings.v1 import meter_readings_pb2 as pb
 from ami_dlms.apdu import DataNotification
 from ami_dlms.axdr import Data, Tag, structure
 from ami_dlms.security import Form, Keys, Protection, protect
-from ami_normalize.keys import BEGIN, END, KeyKind, KeyRing, meter_keys, span_text, version_of
+from ami_keys.keystore import FileKeyStore, KeyStoreAway, NoKeyStore, Wrapped, add_kek
+from ami_keys.names import key_name, version_of
+from ami_normalize.keys import BEGIN, END, KeyKind, KeyRing, meter_keys, span_text
 from ami_normalize.pipeline import Context, Parked, RawRecord, ReadingsOutcome, Rejected, normalize
-from ami_normalize.registry.keystore import FileKeyStore, KeyStoreAway, NoKeyStore, Wrapped, add_kek
-from ami_normalize.registry.timeline import KeyVersion, WrappedTimeline, key_name
+from ami_normalize.registry.timeline import KeyVersion, WrappedTimeline
 from ami_schemas.reasons import Reason
 
 pytestmark = pytest.mark.unit

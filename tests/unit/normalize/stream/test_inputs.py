@@ -3,7 +3,8 @@
 import pytest
 import structlog
 
-from ami_normalize.errors import KeysUnreadable, MappingInvalid, SettingsInvalid
+from ami_keys.errors import KeysUnreadable
+from ami_normalize.errors import MappingInvalid, SettingsInvalid
 from ami_normalize.stream.inputs import Inputs
 from ami_normalize.stream.settings import Settings
 

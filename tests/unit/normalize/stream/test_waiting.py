@@ -2,11 +2,11 @@
 
 import pytest
 
+from ami_keys.keystore import FileKeyStore, add_kek
 from ami_normalize.keys import KeyKind, KeyRing, meter_keys
 from ami_normalize.meter import MeterFacts, Meters
 from ami_normalize.pipeline import Context
 from ami_normalize.registry import records
-from ami_normalize.registry.keystore import FileKeyStore, add_kek
 from ami_normalize.registry.packed import RegistryState
 from ami_normalize.registry.records import KeyName
 from ami_normalize.stream.waiting import Need, Place, Waiting, need_of, stamp_of

@@ -14,8 +14,8 @@ from typing import Final, NamedTuple, Protocol
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from ami_normalize.errors import KeysUnreadable
-from ami_normalize.secret_file import read_secret, stamp_of, write_secret
+from ami_keys.errors import KeysUnreadable
+from ami_keys.secret_file import read_secret, stamp_of, write_secret
 
 NONCE_LENGTH: Final = 12
 _KEK_LENGTH: Final = 32
@@ -66,6 +66,10 @@ class KeyStore(Protocol):
         """
         ...
 
+    def refresh(self) -> bool:
+        """Take over which key encryption keys are held; return whether others are. Raises KeysUnreadable."""
+        ...
+
 
 class NoKeyStore:
     """The key store of a process that was given none."""
@@ -79,6 +83,10 @@ class NoKeyStore:
     def unwrap(self, wrapped: Wrapped, bound_to: bytes) -> bytes:  # noqa: ARG002
         """Raise KeyUnavailable."""
         raise KeyUnavailable(f"no key store was given, and the key is wrapped under {wrapped.kek_id}; name it by --kek")
+
+    def refresh(self) -> bool:
+        """Return False: there is nothing to hold."""
+        return False
 
 
 class FileKeyStore:

@@ -7,7 +7,7 @@ import os
 import stat
 from pathlib import Path
 
-from ami_normalize.errors import KeysUnreadable
+from ami_keys.errors import KeysUnreadable
 
 Stamp = tuple[int, int, int] | None
 """What tells that a file was changed or replaced; None where there is none."""

@@ -6,8 +6,8 @@ import json
 import pytest
 
 from ami_kafka.processor import cause_of
-from ami_normalize.errors import KeysUnreadable
-from ami_normalize.registry.keystore import FileKeyStore, KeyStoreAway, KeyUnavailable, NoKeyStore, add_kek
+from ami_keys.errors import KeysUnreadable
+from ami_keys.keystore import FileKeyStore, KeyStoreAway, KeyUnavailable, NoKeyStore, add_kek
 
 pytestmark = pytest.mark.unit
 
