@@ -2,6 +2,7 @@
 
 import json
 import struct
+from dataclasses import replace
 
 from ami.raw.v1 import exchange_pb2
 from ami_dlms import axdr
@@ -18,12 +19,15 @@ from ami_dlms.apdu.results import DataAccessResult
 from ami_dlms.axdr import BitString, CompactArray, Data, Tag, TypeDescription
 from ami_dlms.framing import hdlc, wrapper
 from ami_dlms.obis import parse_obis
-from ami_dlms.security import Keys, Protection, protect
+from ami_dlms.security import Form, Keys, Protection, protect
+from ami_keys.keystore import KeyUnavailable, Wrapped
+from ami_keys.session_key import wrap_session_key
 from ami_normalize.dialects import Dialects
 from ami_normalize.keys import KeyRing, meter_keys
 from ami_normalize.meter import Limits, MeterFacts, Meters
 from ami_normalize.pipeline import Context, RawRecord
 from ami_normalize.plausibility import EARLIEST_US
+from ami_normalize.session_keys import SessionKeys
 
 CODES = (
     "1.0.1.8.0.255", "1.0.2.8.0.255", "1.0.1.8.1.255", "1.0.1.7.0.255", "1.0.2.7.0.255", "1.0.21.7.0.255",
@@ -62,6 +66,18 @@ def keys_of(title):
     return Keys(title * 2, None if title == TITLES[1] else title[::-1] * 2)
 
 
+class OpenStore:
+    """A key store that hides nothing, so that all is made of the seed."""
+
+    def wrap(self, key, bound_to):
+        return Wrapped(bound_to.hex(), bytes(12), key)
+
+    def unwrap(self, wrapped, bound_to):
+        if wrapped.kek_id != bound_to.hex():
+            raise KeyUnavailable("wrapped for another")
+        return wrapped.ciphertext
+
+
 def contexts(folder):
     """What is in force: nothing special; dialects and zone; a registry too."""
     path = folder / "mapping.json"
@@ -76,7 +92,7 @@ def contexts(folder):
     )
     own = Dialects.load(path)
     return (
-        Context(keys=ring),
+        Context(keys=ring, session_keys=SessionKeys(OpenStore())),
         Context(keys=ring, dialects=own, default_zone="Europe/Berlin", unidentified="accept"),
         Context(keys=ring, dialects=own, registry=facts),
     )
@@ -115,6 +131,7 @@ class Shape:
         self.only_first = random.random() < 0.2
         self.form = random.randrange(4)
         self.counter = random.choice((0, 0, 2000, 1 << 31))
+        self.session_key = random.choice((None,) * 7 + (self.title[::-1] * 2,)) if self.title else None
 
     def _entry(self):
         code = self.random.choice(CODES)
@@ -335,8 +352,16 @@ class Shape:
             keys = keys_of(title)
             sealed = self.protection == "sealed" and keys.authentication is not None
             protection = Protection.AUTHENTICATED_ENCRYPTED if sealed else Protection.ENCRYPTED
+            form = Form.GENERAL_GLO
+            if self.session_key:
+                keys = replace(keys, dedicated=self.session_key)
+                form = Form.DED if exchange else Form.GENERAL_DED
+                whose = title if self.random.random() < 0.9 else TITLES[2]
+                wrapped = wrap_session_key(self.session_key, whose, OpenStore())
+                headers["ami-session-key"] = wrapped if self.random.random() < 0.9 else wrapped[1:]
+                headers["ami-system-title"] = title.hex().encode()
             octets = protect(
-                octets, keys=keys, system_title=title, invocation_counter=self.counter, protection=protection
+                octets, keys=keys, system_title=title, invocation_counter=self.counter, protection=protection, form=form
             )
             if self.random.random() < 0.02:
                 octets = octets[:-1] + bytes((octets[-1] ^ 1,))

@@ -38,11 +38,16 @@ def registry_of(bootstrap: str, store: KeyStore) -> RegistryView:
 
 
 def registered(bootstrap: str, context: Context, store: KeyStore) -> Context:
-    """Return a context with what is registered: meters, and their keys beside those of the context."""
+    """Return a context with what is registered: meters, and their keys beside those of the context.
+
+    What comes with records under keys of their own opens by the key store too.
+    """
     from dataclasses import replace
 
     from ami_kafka.errors import TopicMissing
+    from ami_normalize.session_keys import SessionKeys
 
+    context = replace(context, session_keys=SessionKeys(store))
     try:
         view = registry_of(bootstrap, store)
     except TopicMissing:

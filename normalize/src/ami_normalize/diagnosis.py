@@ -17,6 +17,7 @@ from typing import Final, NamedTuple
 from ami_dlms import apdu as apdus
 from ami_dlms.annotate import annotate
 from ami_dlms.apdu import GeneralGloCiphering, ServiceCiphered
+from ami_dlms.apdu.ciphered import UNDER_DEDICATED_KEY
 from ami_dlms.errors import DlmsError
 from ami_dlms.security import Keys, Protection, SecurityControl, Unprotected, unprotect
 from ami_normalize.keys import MeterKeys
@@ -112,8 +113,8 @@ def diagnose(
 def _case(octets: bytes, title: bytes | None, at_us: int, context: Context) -> _Case | None:
     try:
         ciphered = apdus.decode(octets)
-        if not isinstance(ciphered, (GeneralGloCiphering, ServiceCiphered)):
-            return None
+        if not isinstance(ciphered, (GeneralGloCiphering, ServiceCiphered)) or octets[0] in UNDER_DEDICATED_KEY:
+            return None  # the key of one association says nothing of the meter's encryption key
         protection = SecurityControl.from_octet(ciphered.security_control).protection
     except DlmsError:
         return None

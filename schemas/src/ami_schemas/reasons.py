@@ -186,6 +186,14 @@ class Reason(str, Enum):
         "decrypt",
         "only keys not in force then open it: 6f1d2a90",
     )
+    SESSION_KEY_MALFORMED = (
+        "SESSION_KEY_MALFORMED",
+        Disposition.REJECTED,
+        "the message is ciphered under the dedicated key of an association, and its header holds no such key",
+        "look at who writes or copies raw records: the header `ami-session-key` was changed on the way",
+        "decrypt",
+        "the header ami-session-key holds no session key: it is no message of its form",
+    )
     UNSUPPORTED_SUITE = (
         "UNSUPPORTED_SUITE",
         Disposition.REJECTED,
@@ -223,7 +231,7 @@ class Reason(str, Enum):
         "KEY_MISSING",
         Disposition.PARKED,
         "the message is ciphered and a key it needs is not known",
-        "add the keys of this system title",
+        "add the keys of this system title, or the key encryption key that is named to the key store",
         "decrypt",
         "the encryption key of system title 414d490000000001 is not known",
     )

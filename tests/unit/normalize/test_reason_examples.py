@@ -8,7 +8,7 @@ from ami_dlms.apdu import DataNotification, GeneralHeader, GetResponseNormal
 from ami_dlms.axdr import array, enum, int8, octets, structure, uint16, uint32
 from ami_dlms.framing import hdlc, wrapper
 from ami_dlms.framing.hdlc import HdlcFrame
-from ami_dlms.security import KeyPairs, Keys, Protection, protect, sign_apdu
+from ami_dlms.security import Form, KeyPairs, Keys, Protection, protect, sign_apdu
 from ami_dlms.security.elliptic import new_private_key, public_octets
 from ami_normalize.keys import KeyRing, meter_keys
 from ami_normalize.ledger.judge import _SENTENCES
@@ -28,8 +28,9 @@ PUSH = DataNotification(
 ).to_bytes()
 
 
-def sealed(protection=Protection.AUTHENTICATED_ENCRYPTED):
-    return protect(PUSH, keys=Keys(EK, AK), system_title=TITLE, invocation_counter=7, protection=protection, suite=0)
+def sealed(protection=Protection.AUTHENTICATED_ENCRYPTED, form=Form.GENERAL_GLO):
+    keys = Keys(EK, AK, dedicated=EK)
+    return protect(PUSH, keys=keys, system_title=TITLE, invocation_counter=7, protection=protection, suite=0, form=form)
 
 
 def signed():
@@ -65,6 +66,7 @@ EXAMPLES = {
     Reason.DOWNGRADED: (sealed(Protection.ENCRYPTED), "none", BOTH),
     Reason.UNSUPPORTED_SUITE: (changed(sealed(), 11, 5), "none", BOTH),
     Reason.UNSUPPORTED_COMPRESSION: (sealed()[:11] + bytes((sealed()[11] | 0x80,)) + sealed()[12:], "none", BOTH),
+    Reason.SESSION_KEY_MALFORMED: (sealed(form=Form.GENERAL_DED), "none", BOTH),
     Reason.KEY_MISSING: (sealed(), "none", None),
     Reason.MAPPING_MISSING: (UNKNOWN, "none", None),
     Reason.CONTEXT_MISSING: (ANSWER, "none", None),
@@ -73,7 +75,7 @@ EXAMPLES = {
 
 def told(value, framing, keys, key=b"meter-1"):
     ring = KeyRing({TITLE: meter_keys(keys, "test")} if keys else {})
-    headers = {"ami-framing": framing.encode(), "ami-exchange": b"push"}
+    headers = {"ami-framing": framing.encode(), "ami-exchange": b"push", "ami-session-key": b"\xff"}
     (outcome,) = normalize(RawRecord("ami.raw.v1", 3, 42, key, value, headers), replace(Context(), keys=ring))
     return outcome.reason, outcome.stage, outcome.message
 

@@ -95,7 +95,7 @@ def _no_frame(record: RawRecord) -> Page:
 
 def _apdu(octets: bytes, whole: framing.Message, origin: Identified, context: Context) -> Page:
     begin = whole.raw.find(octets)
-    layers, plain = opened(octets, origin.system_title, context)
+    layers, plain = opened(octets, origin, context)
     told: Page = {"offset": begin if begin >= 0 else None, "length": len(octets), "security": layers}
     decrypted = decrypt(Unframed(origin, (octets,), _quality(whole)), context)
     (part,) = decrypted.parts

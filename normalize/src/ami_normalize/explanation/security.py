@@ -13,6 +13,9 @@ from ami_dlms.security.control import SecurityControl
 from ami_normalize.explanation.words import elements
 from ami_normalize.mapping.dialect import flag_of
 from ami_normalize.pipeline.context import Context
+from ami_normalize.pipeline.identify import Identified
+from ami_normalize.pipeline.outcome import Refused
+from ami_normalize.pipeline.session_key import with_session_key
 
 _MOST_LAYERS: Final = 3
 _CIPHERED: Final = (GeneralGloCiphering, GeneralCiphering, ServiceCiphered)
@@ -26,8 +29,9 @@ class Opened(NamedTuple):
     """None where a layer could not be opened."""
 
 
-def opened(octets: bytes, title: bytes | None, context: Context) -> Opened:
+def opened(octets: bytes, origin: Identified, context: Context) -> Opened:
     """Take the layers off; what a wrong key makes of the content is not looked at any further."""
+    title = origin.system_title
     layers: list[dict[str, Any]] = []
     plain: bytes | None = octets
     while plain and len(layers) < _MOST_LAYERS:
@@ -52,7 +56,7 @@ def opened(octets: bytes, title: bytes | None, context: Context) -> Opened:
             "elements": elements(plain, annotation.elements),
         }
         layers.append(layer)
-        plain = _inside(ciphered, title, context, layer)
+        plain = _inside(ciphered, title, origin, context, layer)
     return Opened(layers, plain)
 
 
@@ -94,6 +98,7 @@ def _control(octet: int) -> dict[str, Any]:
 def _inside(
     ciphered: GeneralGloCiphering | GeneralCiphering | ServiceCiphered,
     title: bytes | None,
+    origin: Identified,
     context: Context,
     layer: dict[str, Any],
 ) -> bytes | None:
@@ -104,12 +109,17 @@ def _inside(
         layer["tag"] = "not looked at: no key"
         return None
     try:
-        found = unprotect(ciphered, keys.keys, title)
+        own = with_session_key(ciphered, title, origin.record, context)(keys.keys)
+    except Refused as refusal:
+        layer["tag"] = f"{refusal.reason.value}: {refusal.message}"
+        return None
+    try:
+        found = unprotect(ciphered, own, title)
         layer["tag"] = "verified" if found.verified else "none"
     except DlmsError as error:
         layer["tag"] = f"{error.reason}: {error}"
         try:
-            found = unprotect(ciphered, keys.keys, title, verify=False)
+            found = unprotect(ciphered, own, title, verify=False)
         except DlmsError:
             return None
     return found.plaintext

@@ -8,6 +8,7 @@ from typing import Literal
 from ami_normalize.dialects import Dialects
 from ami_normalize.keys import KeyRing
 from ami_normalize.meter import NO_METERS, Registry
+from ami_normalize.session_keys import NO_SESSION_KEYS, SessionKeys
 
 DECODER_VERSION = "0.1.0"
 """Changes with whatever can change an outcome."""
@@ -19,6 +20,8 @@ class Context:
 
     keys: KeyRing = field(default_factory=KeyRing)
     registry: Registry = NO_METERS
+    session_keys: SessionKeys = NO_SESSION_KEYS
+    """Opens the dedicated keys that records bring."""
     dialects: Dialects = field(default_factory=Dialects.load)
     unidentified: Literal["park", "accept"] = "park"
     """What to do with a message whose meter nothing names: `accept` takes the peer's address for it (labs)."""

@@ -1,9 +1,10 @@
 """Step 3, decrypt: ciphered APDUs to plain ones, and a verdict on how far they were protected.
 
 The tag is verified before anything looks inside. The keys in force when the record was received come first, then the
-meter's other versions: within the overlap they are as good, beyond it the message is refused and names them. A message
-less protected than its meter's must be is refused. Where the registry demands nothing, the meter's keys do: with both
-keys it must carry a tag, with the encryption key alone it must be encrypted.
+meter's other versions: within the overlap they are as good, beyond it the message is refused and names them. What is
+ciphered under the dedicated key of an association opens with the one that its record brings, and the meter's own
+authentication key. A message less protected than its meter's must be is refused. Where the registry demands nothing,
+the meter's keys do: with both keys it must carry a tag, with the encryption key alone it must be encrypted.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from ami_normalize.pipeline.freshness import Proof, proof_of
 from ami_normalize.pipeline.identify import Identified
 from ami_normalize.pipeline.outcome import Refused, each
 from ami_normalize.pipeline.readable import readable
+from ami_normalize.pipeline.session_key import with_session_key
 from ami_normalize.pipeline.unframe import Unframed
 from ami_normalize.quality import Quality
 from ami_schemas.reasons import Reason
@@ -79,31 +81,35 @@ def _open(octets: bytes, origin: Identified, quality: tuple[Quality, ...], conte
     for _ in range(_MOST_LAYERS):
         if plain.octets[0] not in GENERAL and plain.octets[0] not in SERVICES:
             break
-        plain = _unlock(plain, origin.at_us, context)
+        plain = _unlock(plain, origin, context)
     meter = context.registry.by_title(plain.system_title) if plain.system_title else None
     return protected_enough(plain, meter, origin.at_us, context)
 
 
-def _unlock(plain: Plain, at_us: int, context: Context) -> Plain:
+def _unlock(plain: Plain, origin: Identified, context: Context) -> Plain:
     try:
         ciphered = apdus.decode(plain.octets)
         if isinstance(ciphered, GeneralSigning):
-            return _unsign(ciphered, plain, at_us, context)
+            return _unsign(ciphered, plain, origin.at_us, context)
         if not isinstance(ciphered, (GeneralGloCiphering, GeneralCiphering, ServiceCiphered)):
             raise Refused(Reason.APDU_MALFORMED, STAGE, "not a ciphered APDU")
-        return _uncipher(ciphered, plain, at_us, context)
+        return _uncipher(ciphered, plain, origin, context)
     except DlmsError as error:
         raise Refused.by(error, STAGE) from None
 
 
 def _uncipher(
-    ciphered: GeneralGloCiphering | GeneralCiphering | ServiceCiphered, plain: Plain, at_us: int, context: Context
+    ciphered: GeneralGloCiphering | GeneralCiphering | ServiceCiphered,
+    plain: Plain,
+    origin: Identified,
+    context: Context,
 ) -> Plain:
     """Take the content of a ciphered APDU. Raises DlmsError and Refused."""
-    title = getattr(ciphered, "system_title", b"") or plain.system_title
+    title, at_us = getattr(ciphered, "system_title", b"") or plain.system_title, origin.at_us
+    complete = with_session_key(ciphered, title, origin.record, context)
     try:
         opened, keys = _by_some_keys(
-            lambda keys: unprotect(ciphered, keys, title),
+            lambda keys: unprotect(ciphered, complete(keys), title),
             lambda found: found.verified or not found.protection.encrypted or readable(found.plaintext),
             title=title,
             at_us=at_us,
@@ -118,7 +124,7 @@ def _uncipher(
             raise Refused(Reason.KEY_MISSING, STAGE, trouble) from None
         if known is None or not context.lenient:
             raise
-        keys, opened = known, unprotect(ciphered, known.keys, title, verify=False)
+        keys, opened = known, unprotect(ciphered, complete(known.keys), title, verify=False)
         mismatched = isinstance(error, TagMismatch)
     unverified = opened.protection.authenticated and not opened.verified
     return Plain(

@@ -39,8 +39,8 @@ def proof_of(
 ) -> Proof | None:
     """Return what an APDU with a verified tag proves; None for one under another key than the global unicast key.
 
-    A dedicated, wrapped or agreed key has a counter of its own, which ends with the key; the broadcast key is no
-    meter's to send under.
+    A dedicated, wrapped or agreed key has a counter of its own, which ends with the key: a new one is as fresh as what
+    it opens. The broadcast key is no meter's to send under.
     """
     if isinstance(apdu, GeneralCiphering):
         if apdu.key_info is not None and apdu.key_info != IdentifiedKey(0):

@@ -27,6 +27,7 @@ from ami_schemas.reasons import Reason
 
 STAGE = "identify"
 _PEER_KEY = "peer-"
+_BINARY = frozenset({headers.CONTEXT, headers.SESSION_KEY})
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ class Identified:
 
 def identify(record: RawRecord, context: Context) -> Identified:
     """Read key and headers; raises Refused for a record that is none of ours."""
-    text = {name: value.decode("utf-8", "replace") for name, value in record.headers.items() if name != headers.CONTEXT}
+    text = {name: value.decode("utf-8", "replace") for name, value in record.headers.items() if name not in _BINARY}
     try:
         framing = Framing(text.get(headers.FRAMING, Framing.NONE.value))
     except ValueError:

@@ -23,6 +23,7 @@ from ami_normalize.meter import title_of
 from ami_normalize.pipeline import Context
 from ami_normalize.registry.records import mapping_record
 from ami_normalize.routes.outputs import Routes
+from ami_normalize.session_keys import SessionKeys
 from ami_normalize.stream.registry_reader import RegistryReader, snapshot
 from ami_normalize.stream.routes_in_force import RoutesInForce
 from ami_normalize.stream.settings import Settings
@@ -52,6 +53,7 @@ class Inputs:
             unidentified=settings.unidentified,
             default_zone=settings.default_zone,
             registry=self.registry.view,
+            session_keys=SessionKeys(self._store),
             keys=KeyRing(timelines=self.registry.view, overlap_us=settings.key_overlap_us),
         )
         if self._keys:
@@ -113,6 +115,7 @@ class Inputs:
         try:
             if self._store.refresh():
                 self.registry.reopen()
+                self.context = replace(self.context, session_keys=SessionKeys(self._store))
                 self._log.info("key encryption keys read again", current=self._store.current)
             changed = self._keys is not None and self._keys.refresh()
         except KeysUnreadable as error:

@@ -271,7 +271,9 @@ class Redrive:
         """Find the groups that something changed for, a bounded number at once."""
         before = self._context
         if context is not before:
-            self._keys_epoch += before is None or context.keys is not before.keys
+            self._keys_epoch += (
+                before is None or context.keys is not before.keys or context.session_keys is not before.session_keys
+            )
             self._context, self._changed_ms = context, self._clock() * 1000
             self._check_due = True
         if not self._unchecked and (self._check_due or time.monotonic() > self._next_check):

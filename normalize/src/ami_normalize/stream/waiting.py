@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final, NamedTuple
 
+from ami_keys.session_key import SessionKeyMalformed, kek_of
 from ami_normalize.keys import KeyRing
 from ami_normalize.meter import MeterFacts, title_of
 from ami_normalize.pipeline import Context
@@ -44,6 +45,8 @@ class Need(NamedTuple):
     """The system title, or the fingerprint of the layout; empty where none is known."""
     whose: bytes
     """The key of the raw record; its place too where the key names a peer only, behind which may be many meters."""
+    kek: str = ""
+    """What wraps the session key that the record brings; empty where it brings none."""
 
 
 class Request(NamedTuple):
@@ -262,7 +265,7 @@ def stamp_of(need: Need, context: Context, keys_epoch: int) -> Stamp:
     if need.reason in (Reason.KEY_MISSING.value, Reason.TAG_MISMATCH.value, Reason.KEY_WRONG.value):
         if not need.subject:
             return keys_epoch
-        return _versions(context.keys, need.subject), context.keys.trouble(need.subject)
+        return _versions(context.keys, need.subject), context.keys.trouble(need.subject), context.session_keys
     facts = _facts(need, context)
     if need.reason == Reason.MAPPING_MISSING.value:
         return context.mapping_hash, facts.dialect if facts else ""
@@ -278,7 +281,14 @@ def need_of(reason: str, key: bytes | None, told: dict[str, bytes], place: Place
         stated = f"st-{told.get(headers.SYSTEM_TITLE, b'').decode('utf-8', 'replace')}"
         subject = title_of(stated) or title_of(key.decode("utf-8", "replace")) or b""
     whose = key if key and not key.startswith(_PEER) else key + b"@" + str(place.offset).encode()
-    return Need(reason, subject, whose)
+    return Need(reason, subject, whose, _kek(told.get(headers.SESSION_KEY)))
+
+
+def _kek(session_key: bytes | None) -> str:
+    try:
+        return kek_of(session_key) if session_key is not None else ""
+    except SessionKeyMalformed:
+        return ""
 
 
 def _versions(keys: KeyRing, title: bytes) -> int:

@@ -2,13 +2,15 @@
 
 import pytest
 
-from ami_keys.keystore import FileKeyStore, add_kek
+from ami_keys.keystore import FileKeyStore, NoKeyStore, add_kek
+from ami_keys.session_key import wrap_session_key
 from ami_normalize.keys import KeyKind, KeyRing, meter_keys
 from ami_normalize.meter import MeterFacts, Meters
 from ami_normalize.pipeline import Context
 from ami_normalize.registry import records
 from ami_normalize.registry.packed import RegistryState
 from ami_normalize.registry.records import KeyName
+from ami_normalize.session_keys import SessionKeys
 from ami_normalize.stream.waiting import Need, Place, Waiting, need_of, stamp_of
 from ami_schemas.reasons import Reason
 
@@ -214,7 +216,24 @@ def test_the_oldest_parked_expire_first():
     ],
 )
 def test_what_a_record_waits_for_is_in_its_headers(reason, key, told, subject):
-    assert need_of(reason.value, key, told, Place(PARKED, 7)) == (reason.value, subject, key)
+    assert need_of(reason.value, key, told, Place(PARKED, 7)) == (reason.value, subject, key, "")
+
+
+def test_records_under_session_keys_wait_for_what_wraps_them(tmp_path):
+    """One that waits speaks for those that wait for the same key encryption key, and for no others."""
+    waiting = Waiting("g", 100)
+    for source, kek in enumerate(("new", "lost", "new")):
+        add_kek(tmp_path / kek, kek) if source < 2 else None
+        wrapped = wrap_session_key(bytes(16), TITLE, FileKeyStore(tmp_path / kek))
+        hear(waiting, source, source, reason="KEY_MISSING", ami_session_key=wrapped)
+    hear(waiting, 3, 3, reason="KEY_MISSING", ami_session_key=b"\xff")
+    check(waiting, "then")
+    check(waiting, "now")
+    for entry in waiting.next(100):
+        waiting.unresolved(entry) if entry.source in (1, 3) else None
+    assert due(waiting) == [0, 2]
+    told = {"ami-session-key": b"\xff"}
+    assert need_of("KEY_MISSING", b"m", told, Place(PARKED, 7)).kek == ""
 
 
 def test_a_stamp_changes_with_what_a_group_waits_for_and_with_nothing_else():
@@ -227,6 +246,9 @@ def test_a_stamp_changes_with_what_a_group_waits_for_and_with_nothing_else():
     assert stamp_of(mapping, empty, 0) == stamp_of(mapping, keyed, 1) != stamp_of(mapping, named, 0)
     assert stamp_of(nobody, empty, 0) != stamp_of(nobody, Context(unidentified="accept"), 0)
     assert stamp_of(unknown, empty, 0) != stamp_of(unknown, empty, 1)
+    refreshed = Context(session_keys=SessionKeys(NoKeyStore()))
+    assert stamp_of(key, empty, 0) != stamp_of(key, refreshed, 0)
+    assert stamp_of(mapping, empty, 0) == stamp_of(mapping, refreshed, 0)
 
 
 def test_a_stamp_changes_with_the_validity_of_a_key_and_with_a_key_of_another_kind(tmp_path):
