@@ -308,7 +308,11 @@ meters:
 - The JSON Schema, for editors and other tools: `ami collect --schema`, or `deploy/dlms_config.schema.json`.
 - Secrets never stand in the file. A secrets file is JSON with any of `password`, `guek`, `gak`,
   `client_system_title`, `signing_key` (ours) and `server_signing_key` (the meter's, x and y); all but the password in
-  hexadecimal digits. It and private keys of TLS are refused unless their mode is 600 or stricter.
+  hexadecimal digits. It, private keys of TLS and the file of `key_store` are refused unless their mode is 600 or
+  stricter.
+- `dedicated_key: true` gives each association a key of its own; the normalizers need the KEK of `key_store` as well:
+  [keys.md](keys.md#dedicated-keys). It needs encryption, by the mechanism or by `security_policy`. What is read by
+  hand, without an agent, is read under the global key: nothing of it is published.
 
 ## Meters
 
@@ -333,9 +337,9 @@ a file has a meter of the same id, the file's holds.
 
 The agent looks at the configuration and the inventory file every two seconds, at secrets files every 30 seconds, and
 at all of them on SIGHUP (`systemctl reload`). Meters with all that settings, groups, schedules, links and networks
-say of them, `push`, `poll`, `spool` and `logs.level` take effect at once, without touching meters that did not change.
-All else waits for a restart: the log names the keys. What is wrong is refused: the log says the first mistake once,
-and how many there are; what was in force stays.
+say of them, `push`, `poll`, `spool`, `key_store` and `logs.level` take effect at once, without touching meters that did
+not change. All else waits for a restart: the log names the keys. What is wrong is refused: the log says the first
+mistake once, and how many there are; what was in force stays.
 
 ## Environment
 

@@ -118,6 +118,11 @@ class Client:
         """What came on the line since `associate`: it tells silence, noise, damage and half a frame apart."""
         return self._carrier.counts
 
+    @property
+    def dedicated_key(self) -> bytes | None:
+        """The dedicated key of the association, new with each; None where it has none."""
+        return None if self._cipher is None else self._cipher.keys.dedicated
+
     def associate(self) -> bytes:
         """Return the first octets to send; `receive` then leads to `Associated` or `Refused`."""
         self._step(ClientInput.ASSOCIATE)

@@ -101,6 +101,7 @@ async def serve(
         agent=config.agent,
         poll=config.poll,
         log=log,
+        key_store=config.key_store,
         most_open=max(1, files - config.push.max_connections - OURS),
     )
     call_in = Callers(
@@ -128,6 +129,7 @@ async def serve(
     def apply(new: AgentConfig) -> None:
         set_level(log, new.logs.level)
         spool.bound(new.spool.max_mb << 20, new.spool.max_age_s, new.spool.when_full)
+        scheduler.wrap_by(new.key_store)
         scheduler.apply(new.meters, new.poll)
         call_in.apply(new.meters, new.push)
         listener.apply(new.push, new.meters)

@@ -18,6 +18,7 @@
         ├── ExchangeFailed     the meter answered what the standard does not allow here, or refused the object
         ├── TlsFailed          no TLS 1.3 came about: a certificate, a version
         ├── SerialPortFailed   a serial port is missing, in use, not ours to use, or was lost
+        ├── SessionKeyFailed   the association's own key cannot be wrapped for who normalizes
         ├── OpeningFailed      the sign-on of IEC 62056-21 mode E led nowhere
         └── NotCalled          the meter connects to us, and has not
 
@@ -162,6 +163,12 @@ class OpeningFailed(SessionError):
     """The sign-on of IEC 62056-21 mode E led nowhere."""
 
     code = "MODE_E_FAILED"
+
+
+class SessionKeyFailed(SessionError):
+    """The association's own key cannot be wrapped: nothing is read that no normalizer could open."""
+
+    code = "SESSION_KEY_FAILED"
 
 
 class NotCalled(SessionError):

@@ -92,11 +92,17 @@ class Recorder:
         self._origin = origin
         self._shapes: dict[tuple[Framing, bytes | None, bool], _Shape] = {}
 
-    def records(self, messages: Iterable[Message], received_us: int, context: bytes | None = None) -> list[RawRecord]:
+    def records(
+        self,
+        messages: Iterable[Message],
+        received_us: int,
+        context: bytes | None = None,
+        session_key: bytes | None = None,
+    ) -> list[RawRecord]:
         """Make the records of messages received together.
 
         Each message is one record; several, all incomplete, where its bytes exceed MAX_VALUE. `context` is a
-        serialized `ami.raw.v1.Exchange` (polls only).
+        serialized `ami.raw.v1.Exchange` (polls only), `session_key` the association's own key, wrapped.
         """
         made: list[RawRecord] = []
         time_header = (names.CE_TIME, _rfc3339(received_us))
@@ -109,6 +115,8 @@ class Recorder:
             if len(raw) <= MAX_VALUE:
                 if context is not None:
                     headers = (*headers, (names.CONTEXT, context))
+                if session_key is not None:
+                    headers = (*headers, (names.SESSION_KEY, session_key))
                 made.append(RawRecord(shape.key, raw, headers, received_us))
             else:
                 made += [
@@ -127,9 +135,15 @@ class Recorder:
         return shape
 
 
-def from_message(message: Message, origin: Origin, received_us: int, context: bytes | None = None) -> list[RawRecord]:
+def from_message(
+    message: Message,
+    origin: Origin,
+    received_us: int,
+    context: bytes | None = None,
+    session_key: bytes | None = None,
+) -> list[RawRecord]:
     """Make the records of one message; see Recorder."""
-    return Recorder(origin).records([message], received_us, context)
+    return Recorder(origin).records([message], received_us, context, session_key)
 
 
 def _shape_of(origin: Origin, framing: Framing, title: bytes | None, *, whole: bool) -> _Shape:

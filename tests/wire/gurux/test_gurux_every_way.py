@@ -5,22 +5,32 @@ Left out is hls-ecdsa: the Java meter's signature verifies nowhere (simulator/gu
 
 import asyncio
 import json
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
 from support.log import Log
 from support.serial_bus import SerialBus
 
+from ami.readings.v1.meter_readings_pb2 import MeterReadings
 from ami_cli.interpret import interpret
 from ami_dlms.client import Authentication
+from ami_dlms.framing import unframe
 from ami_dlms.obis import parse_obis
-from ami_dlms.security import Protection
+from ami_dlms.security import Keys, Protection
 from ami_ingest.config.credentials import read_credentials
 from ami_ingest.config.endpoint import Endpoint
 from ami_ingest.config.model import LinkProfile
 from ami_ingest.config.target import Target
 from ami_ingest.meters.access import MeterAccess
-from ami_ingest.meters.read import ProfileRange, read_meter
+from ami_ingest.meters.counters import CounterStore
+from ami_ingest.meters.read import ProfileRange, read_in, read_meter
+from ami_ingest.meters.reading import MeterReader
+from ami_ingest.meters.session_keys import SessionKeys
+from ami_keys.keystore import FileKeyStore, add_kek
+from ami_normalize.keys import KeyRing, MeterKeys
+from ami_normalize.pipeline import Context, RawRecord, ReadingsOutcome, normalize
+from ami_normalize.session_keys import SessionKeys as Opened
 
 pytestmark = pytest.mark.wire
 
@@ -32,7 +42,9 @@ KINDS = [
     *((auth, suite, None) for auth in ("hls-md5", "hls-sha1", "hls-gmac", "hls-sha256") for suite in (0, 1, 2)),
     *(("hls-sha256", suite, Protection.AUTHENTICATED_ENCRYPTED) for suite in (1, 2)),
 ]
+CIPHERED = [number for number, (auth, _, policy) in enumerate(KINDS) if policy or auth == "hls-gmac"]
 NAMES = [f"{auth}-{suite}{'' if policy is None else '-ciphered'}" for auth, suite, policy in KINDS]
+DED_GET_RESPONSE = 0xD4
 PHYSICAL = (17, 18, 19)
 PATIENCE = LinkProfile(connect_timeout_s=20.0, request_timeout_s=20.0)
 
@@ -104,6 +116,37 @@ async def test_over_tcp(meters, secrets, tmp_path, framing, number):
     truth = meters[number, framing]
     scheme = {"wrapper": "tcp", "hdlc": "hdlc+tcp"}[framing]
     await check(access_to(f"{scheme}://{truth['listening']}", number, secrets), truth, tmp_path)
+
+
+@pytest.mark.parametrize("framing", ["wrapper", "hdlc"])
+@pytest.mark.parametrize("number", CIPHERED, ids=[NAMES[number] for number in CIPHERED])
+async def test_under_a_dedicated_key(meters, secrets, tmp_path, framing, number):
+    """As the agent does it: each association has another key, and the records bring it to the normalizer."""
+    truth = meters[number, framing]
+    scheme = {"wrapper": "tcp", "hdlc": "hdlc+tcp"}[framing]
+    access = replace(access_to(f"{scheme}://{truth['listening']}", number, secrets), dedicated_key=True)
+    add_kek(tmp_path / "kek.json", "edge")
+    log = Log().logger()
+    reader = MeterReader(
+        access, CounterStore(tmp_path), agent="edge", log=log, session_keys=SessionKeys(tmp_path / "kek.json", log)
+    )
+    ring = KeyRing(any_title=MeterKeys(Keys(access.credentials.guek, access.credentials.gak), "test"))
+    context = Context(keys=ring, session_keys=Opened(FileKeyStore(tmp_path / "kek.json")))
+    carried = set()
+    for _ in range(2):
+        session = await reader.open()
+        (answer,) = await read_in(reader, session, [Target.parse(f"3:{ENERGY}")])
+        await session.close()
+        (record,) = answer.records
+        (answered,) = unframe(record.value, access.framing).apdus
+        assert answered[0] == DED_GET_RESPONSE
+        carried.add(dict(record.headers)["ami-session-key"])
+        raw = RawRecord("ami.raw.v1", 0, 0, record.key, record.value, dict(record.headers))
+        (outcome,) = normalize(raw, context)
+        assert isinstance(outcome, ReadingsOutcome), outcome
+        (reading,) = MeterReadings.FromString(outcome.messages[0]).readings
+        assert reading.mantissa == truth["registers"][0]["raw"]
+    assert len(carried) == 2
 
 
 @pytest.mark.parametrize("numbers", [range(n, min(n + 3, len(KINDS))) for n in range(0, len(KINDS), 3)], ids=str)

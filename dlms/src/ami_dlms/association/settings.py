@@ -73,6 +73,11 @@ class Authentication(str, Enum):
         return self not in (Authentication.NONE, Authentication.LLS)
 
     @property
+    def ciphers(self) -> bool:
+        """Whether APDUs are protected where nothing else is said."""
+        return self in (Authentication.HLS_GMAC, Authentication.HLS_ECDSA)
+
+    @property
     def uses_titles(self) -> bool:
         """Whether the system titles enter the proof."""
         return self in (Authentication.HLS_GMAC, Authentication.HLS_SHA256, Authentication.HLS_ECDSA)
@@ -145,9 +150,7 @@ class ClientSettings:
     @property
     def protects(self) -> bool:
         """Whether APDUs are protected."""
-        if self.ciphered is None:
-            return self.authentication in (Authentication.HLS_GMAC, Authentication.HLS_ECDSA)
-        return self.ciphered
+        return self.authentication.ciphers if self.ciphered is None else self.ciphered
 
     @property
     def proposed_conformance(self) -> Conformance:

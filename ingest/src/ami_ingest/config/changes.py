@@ -8,10 +8,10 @@ from typing import Any, Final, NamedTuple
 
 from ami_ingest.config.model import AgentConfig
 
-LIVE: Final = frozenset({"meters", "push", "poll", "spool"})
+LIVE: Final = frozenset({"meters", "push", "poll", "spool", "key_store"})
 """What a running agent takes over, beside the log's level: meters with all that settings, groups, schedules, links and
-networks say of them, and the bounds and policies of pushes, polling and the spool. Everything else waits for a
-restart."""
+networks say of them, the key store, and the bounds and policies of pushes, polling and the spool. Everything else waits
+for a restart."""
 
 
 class Difference(NamedTuple):

@@ -21,6 +21,8 @@ from ami_ingest.config.model import AgentConfig, Kafka, Listen, Logs, Meter, Pol
 from ami_ingest.config.resolve import Resolver
 from ami_ingest.config.yaml_file import Document, Location, explain, read_text, read_yaml
 from ami_ingest.errors import ConfigError
+from ami_keys.errors import KeysUnreadable
+from ami_keys.keystore import FileKeyStore
 
 DEFAULT_PATH: Final = Path("/etc/ami-gateway/dlms_config.yaml")
 _MOST_SOCKET_PATH: Final = 107
@@ -189,7 +191,13 @@ def _agent(form: FileForm, folder: Path, resolver: Resolver, wrong: Mistakes) ->
         observe=form.observe,
         control=None if form.control is None else folder / form.control,
         control_group=form.control_group,
+        key_store=None if form.key_store is None else folder / form.key_store,
     )
+    if config.key_store is not None:
+        try:
+            FileKeyStore(config.key_store)
+        except KeysUnreadable as error:
+            wrong.add(("key_store",), str(error))
     opened: dict[tuple[str, str, int], int] = {}
     for number, one in enumerate(config.listen):
         first = opened.setdefault((one.transport, one.host, one.port), number)

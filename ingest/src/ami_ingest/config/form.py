@@ -237,6 +237,9 @@ class SettingsForm(Section):
     """The security suite: 0 and 1 have keys of 16 octets, 2 has keys of 32."""
     security_policy: Policy | None = None
     """Protection of requests and answers; without it what the mechanism implies (all of it with gmac and ecdsa)."""
+    dedicated_key: bool = False
+    """Whether each association has a key of its own, drawn by us, in place of the global encryption key; it travels
+    with the records, wrapped by `key_store`."""
     secrets: Path | None = None
     """The secrets file; `{id}` in it is the meter's id."""
     client_system_title: Title | None = None
@@ -311,6 +314,8 @@ class FileForm(Section):
     """Where metrics and health are served: `PORT`, `HOST:PORT` or `unix:/PATH`; without it nowhere."""
     logs: LogsForm = LogsForm()
     """The log files."""
+    key_store: Path | None = None
+    """The file of key encryption keys, which normalizers hold too (`ami keys kek`); `dedicated_key` needs it."""
     listen: tuple[ListenForm, ...] = Field(
         default=(ListenForm(transport="tcp"), ListenForm(transport="udp")), strict=False
     )

@@ -104,6 +104,8 @@ class Meter:
     security_suite: int = 0
     security_policy: Protection | None = None
     """Protection of requests and answers; None: what the authentication implies."""
+    dedicated_key: bool = False
+    """Whether each association has a key of its own in place of the global encryption key."""
     credentials: Credentials = field(default_factory=Credentials)
     system_title: bytes | None = None
     push_from: str | None = None
@@ -215,6 +217,8 @@ class AgentConfig:
     """Where metrics and health are served: `PORT`, `HOST:PORT` or `unix:PATH`."""
     control: Path | None = None
     """The control socket; None: `control.sock` in the state directory."""
+    key_store: Path | None = None
+    """The file of key encryption keys that wraps dedicated keys; None: no meter has one."""
     control_group: str | None = None
     """A group whose members may use the control socket; None: only the agent's own user."""
     meters: tuple[Meter, ...] = ()

@@ -68,6 +68,7 @@ class Resolver:
         self._signals: dict[SignalPolicy, SignalPolicy] = {}
         self._tls: dict[TlsForm, Tls] = {}
         self._titled: dict[tuple[str | None, bytes | None], Credentials] = {}
+        self._key_store = form.key_store is not None
         self.secrets: set[str] = set()
         """The secrets files that were read."""
 
@@ -104,6 +105,7 @@ class Resolver:
             authentication=authentication,
             security_suite=settings.get("security_suite", 0),
             security_policy=_protection(settings),
+            dedicated_key=self._dedicated_key(settings, authentication, wrong),
             credentials=credentials,
             system_title=form.system_title,
             push_from=form.push_from,
@@ -223,6 +225,24 @@ class Resolver:
         if wrong:
             raise Mistake(("security_suite",), f"{wrong}; correct the suite or {path}")
         return found
+
+    def _dedicated_key(self, settings: Mapping[str, Any], authentication: Authentication, wrong: Mistakes) -> bool:
+        """Tell whether associations have a key of their own: one that nobody else can read, and normalizers can."""
+        if not settings.get("dedicated_key", False):
+            return False
+        protection = _protection(settings)
+        at = ("dedicated_key",)
+        if protection is Protection.NONE or (protection is None and not authentication.ciphers):
+            wrong.add(
+                at, "a dedicated key needs ciphering; write security_policy: authenticated-encrypted, or remove this"
+            )
+        elif protection is not None and not protection.encrypted:
+            wrong.add(
+                at, f"with security_policy: {protection.value} the key would travel in clear; encrypt, or remove this"
+            )
+        if not self._key_store:
+            wrong.add(at, "no normalizer could open what a dedicated key protects; write key_store: FILE")
+        return True
 
     def _read(self, path: str) -> Credentials:
         try:

@@ -11,7 +11,7 @@ from ami_dlms.association.settings import CLIENT_CONFORMANCE
 from ami_dlms.client import Authentication, ClientSettings
 from ami_dlms.framing import Framing
 from ami_dlms.link import LinkParameters
-from ami_dlms.security import KeyPairs, Keys, Protection
+from ami_dlms.security import Form, KeyPairs, Keys, Protection
 from ami_ingest.config.credentials import Credentials
 from ami_ingest.config.endpoint import Endpoint, Scheme
 from ami_ingest.config.model import PUBLIC_CLIENT, LinkProfile, Meter, Tls
@@ -36,6 +36,8 @@ class MeterAccess:
     system_title: bytes | None = None
     security_policy: Protection | None = None
     """Protection of requests and answers; None: what the authentication implies."""
+    dedicated_key: bool = False
+    """Whether the association has a key of its own in place of the global encryption key."""
     link: LinkProfile = field(default_factory=LinkProfile)
     tls: Tls | None = None
     zone: ZoneInfo | None = None
@@ -55,6 +57,7 @@ class MeterAccess:
             credentials=meter.credentials,
             system_title=meter.system_title,
             security_policy=meter.security_policy,
+            dedicated_key=meter.dedicated_key,
             link=meter.link,
             tls=meter.tls,
             zone=meter.zone,
@@ -97,6 +100,7 @@ class MeterAccess:
             suite=self.suite,
             ciphered=None if policy is None else policy is not Protection.NONE,
             protection=policy or Protection.AUTHENTICATED_ENCRYPTED,
+            form=Form.DED if self.dedicated_key else Form.GLO,
             keys=None if secrets.guek is None else Keys(secrets.guek, secrets.gak, pairs=pairs),
             client_system_title=secrets.client_system_title,
             server_system_title=self.system_title,

@@ -63,7 +63,7 @@ async def ping(reader: MeterReader, session: MeterSession, *, reused: bool = Fal
         0.0 if reused else session.associate_s,
         taken,
         None if error is None else error.total_seconds(),
-        reading=reader.reading(answer, Exchange(class_id=DATA, obis=LOGICAL_DEVICE_NAME, attribute=2)),
+        reading=reader.reading(session, answer, Exchange(class_id=DATA, obis=LOGICAL_DEVICE_NAME, attribute=2)),
         signal_dbm=dbm,
     )
 

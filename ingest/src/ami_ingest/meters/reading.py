@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Final, NamedTuple
 
@@ -29,6 +30,7 @@ from ami_ingest.meters.line import Line
 from ami_ingest.meters.meter_time import MeterTime
 from ami_ingest.meters.objects import CLOCK, DATA, PROFILE_GENERIC, MeterObjects
 from ami_ingest.meters.session import MeterSession
+from ami_ingest.meters.session_keys import SessionKeys
 from ami_ingest.meters.signal import CELL_INFO, strength
 from ami_ingest.record import ExchangeKind, RawRecord, from_message, now_us
 from ami_ingest.transport.link import Link
@@ -78,6 +80,7 @@ class MeterReader:
         "_log",
         "_objects",
         "_public_is_silent",
+        "_session_keys",
         "_settings",
         "_shown",
         "_system_title",
@@ -93,14 +96,16 @@ class MeterReader:
         agent: str,
         log: structlog.typing.FilteringBoundLogger,
         line: Line | None = None,
+        session_keys: SessionKeys | None = None,
         lasting: bool = False,
     ) -> None:
-        """`line` counts the frames of all meters on it.
+        """`line` counts the frames of all meters on it. Without `session_keys` no association has a key of its own.
 
         `lasting` says that a try that fails is followed by others: where the public client gets no answer, that ends
         the try, and the next one does without it. So a meter that hangs costs one timeout and not two.
         """
-        self.access = access
+        self.access = access if session_keys is not None else replace(access, dedicated_key=False)
+        self._session_keys = session_keys
         self.line = Line(access.endpoint.location) if line is None else line
         self._counters = counters
         self._agent = agent
@@ -144,6 +149,7 @@ class MeterReader:
             if isinstance(error, AssociationRejected):
                 self._objects.forget()
             raise
+        await self._wrap_key(session)
         if session.system_title != self._system_title or time.monotonic() - self._known_since > _KNOWN_FOR_S:
             self._objects.forget()
             self._known_since = time.monotonic()
@@ -157,7 +163,7 @@ class MeterReader:
             class_id, _ = await self._objects.class_of(session, target.obis)
         context = await self._objects.context(session, class_id, target.obis, target.attribute)
         answer = await session.get(CosemAttribute(class_id, target.obis, target.attribute))
-        return self.reading(answer, context)
+        return self.reading(session, answer, context)
 
     async def profile(
         self,
@@ -174,7 +180,7 @@ class MeterReader:
             access = range_descriptor(clock.stamp(first), clock.stamp(last))
             answer = await session.get(CosemAttribute(PROFILE_GENERIC, obis, 2), access)
             came = rows.stamps(answer.result, columns.capture_objects, columns.period_s or 0, clock)
-            yield self.reading(answer, context)._replace(stamps=came, rows=rows.count(answer.result))
+            yield self.reading(session, answer, context)._replace(stamps=came, rows=rows.count(answer.result))
 
     def pushes(self, session: MeterSession) -> list[RawRecord]:
         """Return the records of what the meter pushed during the session, once."""
@@ -184,7 +190,10 @@ class MeterReader:
             record
             for event in taken
             for record in from_message(
-                Message(event.raw, self.access.framing, (event.apdu,), complete=True), origin, now_us()
+                Message(event.raw, self.access.framing, (event.apdu,), complete=True),
+                origin,
+                now_us(),
+                session_key=session.session_key,
             )
         ]
 
@@ -212,15 +221,33 @@ class MeterReader:
         answer = await session.set(CosemAttribute(CLOCK, CLOCK_OBIS, 2), axdr.octets(to.to_bytes()))
         return answer.result is DataAccessResult.SUCCESS
 
-    def reading(self, answer: Answer, context: Exchange) -> Reading:
-        """Make the records of an answer; `context` says what was asked."""
+    def reading(self, session: MeterSession, answer: Answer, context: Exchange) -> Reading:
+        """Make the records of an answer of a session; `context` says what was asked."""
         exchange = Exchange()
         exchange.CopyFrom(context)
         exchange.request = answer.request
         message = Message(answer.raw, self.access.framing, (answer.raw,), complete=True)
         origin = self.access.origin(self._agent, self._system_title)
-        records = from_message(message, origin, now_us(), exchange.SerializeToString(deterministic=True))
+        records = from_message(
+            message, origin, now_us(), exchange.SerializeToString(deterministic=True), session.session_key
+        )
         return Reading(tuple(records), exchange, result=answer.result)
+
+    async def _wrap_key(self, session: MeterSession) -> None:
+        """Have the key that the association has of its own wrapped, once; without that nothing is read in it.
+
+        Raises SessionKeyFailed, the session closed.
+        """
+        key = session.dedicated_key
+        if key is None or self._session_keys is None:
+            return
+        try:
+            session.session_key = await self._session_keys.wrap(key, session.system_title or self.access.system_title)
+        except BaseException as error:
+            await session.close()
+            if isinstance(error, SessionError):
+                error.phase = "associate"
+            raise
 
     async def _outbound_counter(
         self, settings: ClientSettings, link: Link | None

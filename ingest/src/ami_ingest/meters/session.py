@@ -65,6 +65,7 @@ class MeterSession:
         "associate_s",
         "connect_s",
         "phase",
+        "session_key",
         "unsolicited",
     )
 
@@ -93,6 +94,8 @@ class MeterSession:
         self._usable = False
         self.unsolicited: list[Unsolicited] = []
         """What the meter pushed on this connection while it was read; the owner takes them."""
+        self.session_key: bytes | None = None
+        """The dedicated key of the association, wrapped for who normalizes; its owner has it wrapped."""
         self.phase: Phase = "connect"
         """How far it has come; an error stays in its phase."""
         self.connect_s = 0.0
@@ -104,6 +107,11 @@ class MeterSession:
     def system_title(self) -> bytes | None:
         """The meter's system title, where the association gave it."""
         return None if self._associated is None else self._associated.server_system_title
+
+    @property
+    def dedicated_key(self) -> bytes | None:
+        """The dedicated key of the association, None where it has none."""
+        return self._client.dedicated_key
 
     @property
     def usable(self) -> bool:

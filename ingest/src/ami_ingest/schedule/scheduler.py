@@ -13,6 +13,7 @@ import itertools
 import random
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import structlog
@@ -27,6 +28,7 @@ from ami_ingest.meters.read import ProfileRange, read_in
 from ami_ingest.meters.reading import MeterReader, Reading
 from ami_ingest.meters.rows import Hole
 from ami_ingest.meters.session import MeterSession
+from ami_ingest.meters.session_keys import SessionKeys
 from ami_ingest.schedule import backoff, turns
 from ami_ingest.schedule.job import AskedJob, BackfillJob, Job, Priority, TurnJob
 from ami_ingest.schedule.networks import networks_of
@@ -65,11 +67,15 @@ class Scheduler:
         agent: str,
         poll: Poll,
         log: structlog.typing.FilteringBoundLogger,
+        key_store: Path | None = None,
         most_open: int = _NO_LIMIT,
         now: Callable[[], float] = time.time,
         dice: Callable[[], float] = random.random,
     ) -> None:
-        """`most_open` bounds the associations that are kept idle; beyond it, the longest idle one is released."""
+        """`key_store` is the file that wraps the dedicated keys of associations.
+
+        `most_open` bounds the associations that are kept idle; beyond it, the longest idle one is released.
+        """
         self._store = store
         self._poll = poll
         self._log = log
@@ -89,10 +95,17 @@ class Scheduler:
         self.stats = PollStats()
         """What metrics and health read."""
         self._report = Report(self.stats, log)
-        self._sessions = Sessions(store, counters, self.stats, agent=agent, log=log, most_open=most_open, now=now)
+        self._session_keys = SessionKeys(key_store, log)
+        self._sessions = Sessions(
+            store, counters, self.stats, self._session_keys, agent=agent, log=log, most_open=most_open, now=now
+        )
         self.apply(meters)
 
     # -- the inventory ------------------------------------------------------------------------------------------
+
+    def wrap_by(self, key_store: Path | None) -> None:
+        """Wrap the dedicated keys of associations to come by another file."""
+        self._session_keys.use(key_store)
 
     def apply(self, meters: Iterable[Meter], poll: Poll | None = None) -> None:
         """Take the inventory as it is now. What did not change goes on: sessions, turns, what was learned.

@@ -18,6 +18,7 @@ from ami_ingest.meters.counters import CounterStore
 from ami_ingest.meters.line import Line
 from ami_ingest.meters.reading import MeterReader
 from ami_ingest.meters.session import MeterSession
+from ami_ingest.meters.session_keys import SessionKeys
 from ami_ingest.schedule.roster import MeterState
 from ami_ingest.schedule.rows_read import Store
 from ami_ingest.schedule.stats import PollStats
@@ -35,6 +36,7 @@ class Sessions:
         store: Store,
         counters: CounterStore,
         stats: PollStats,
+        session_keys: SessionKeys,
         *,
         agent: str,
         log: structlog.typing.FilteringBoundLogger,
@@ -44,6 +46,7 @@ class Sessions:
         self._store = store
         self._counters = counters
         self._stats = stats
+        self._session_keys = session_keys
         self._agent = agent
         self._log = log
         self._most_open = most_open
@@ -116,6 +119,7 @@ class Sessions:
             agent=self._agent,
             log=self._log,
             line=line,
+            session_keys=self._session_keys,
             lasting=True,
         )
 

@@ -14,6 +14,7 @@ from ami_ingest.config.model import ClockPolicy, Listen, Logs, Network, Push, Si
 from ami_ingest.config.values import span
 from ami_ingest.errors import ConfigError
 from ami_ingest.transport.profiles import BUILT_IN
+from ami_keys.keystore import add_kek
 
 pytestmark = pytest.mark.unit
 
@@ -499,6 +500,84 @@ def test_a_wrong_secrets_file_is_refused_without_showing_it(write, tmp_path, sec
         read_credentials(tmp_path / "secrets.json")
 
     assert "hunter2" not in str(raised.value)
+
+
+KEYED = {**KEYS, "client_system_title": OURS}
+HLS = ", secrets: secrets.json, authentication_level: hls"
+
+
+@pytest.fixture
+def key_store(tmp_path):
+    add_kek(tmp_path / "kek.json", "edge")
+    return "key_store: kek.json\n"
+
+
+def test_a_dedicated_key_is_inherited_and_taken_back(write, tmp_path, key_store):
+    text = METER % f"{HLS}, dedicated_key: true"
+    (meter,) = load(write(text + key_store, KEYED)).meters
+    assert meter.dedicated_key
+    (meter,) = load(write(METER % HLS + "defaults: {dedicated_key: true}\n" + key_store, KEYED)).meters
+    assert meter.dedicated_key
+    text = METER % f"{HLS}, dedicated_key: false" + "defaults: {dedicated_key: true}\n"
+    (meter,) = load(write(text, KEYED)).meters
+    assert not meter.dedicated_key
+    more = ", secrets: secrets.json, security_policy: encrypted, dedicated_key: true"
+    config = load(write(METER % more + key_store, KEYED))
+    assert config.meters[0].dedicated_key
+    assert config.key_store == tmp_path / "kek.json"
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        (", dedicated_key: true", "a dedicated key needs ciphering; write security_policy: authenticated-encrypted"),
+        (
+            ", authentication_level: lls, secrets: secrets.json, dedicated_key: true",
+            "a dedicated key needs ciphering; write security_policy: authenticated-encrypted",
+        ),
+        (
+            f"{HLS}, security_policy: none, dedicated_key: true",
+            "a dedicated key needs ciphering; write security_policy: authenticated-encrypted",
+        ),
+        (
+            f"{HLS}, security_policy: authenticated, dedicated_key: true",
+            "with security_policy: authenticated the key would travel in clear; encrypt, or remove this",
+        ),
+    ],
+)
+def test_a_dedicated_key_that_would_protect_nothing_is_refused(write, key_store, more, expected):
+    sentence = refusal(write(METER % more + key_store, {**KEYED, "password": "x"}))
+
+    assert f"meters[0].dedicated_key: {expected}" in sentence
+
+
+def test_a_dedicated_key_that_no_normalizer_could_open_is_refused(write):
+    sentence = refusal(write(METER % f"{HLS}, dedicated_key: true", KEYED))
+
+    assert "meters[0].dedicated_key: no normalizer could open what a dedicated key protects" in sentence
+    assert "write key_store: FILE" in sentence
+
+
+@pytest.mark.parametrize(
+    ("text", "mode", "expected"),
+    [
+        (None, 0, "kek.json cannot be read (No such file or directory)"),
+        ("{}", 0o600, "kek.json is no KEK file"),
+        ("{", 0o600, "kek.json is not JSON"),
+        ('{"current": "a", "keks": {"a": "c0ffee"}}', 0o600, "the KEK a is not 64 hex digits"),
+        ('{"current": "a", "keks": {"a": "c0ffee"}}', 0o640, "(mode 640); run: chmod 600"),
+    ],
+)
+def test_a_key_store_that_cannot_be_used_is_refused_without_showing_it(write, tmp_path, text, mode, expected):
+    if text is not None:
+        (tmp_path / "kek.json").write_text(text)
+        (tmp_path / "kek.json").chmod(mode)
+    sentence = refusal(write(SMALL + "key_store: kek.json\n"))
+
+    assert "dlms_config.yaml" in sentence
+    assert "key_store: " in sentence
+    assert expected in sentence
+    assert "c0ffee" not in sentence
 
 
 @pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o660])

@@ -13,6 +13,7 @@ from ami_ingest.config import watch as module
 from ami_ingest.config.changes import difference, taken_over
 from ami_ingest.config.file import load, read
 from ami_ingest.config.watch import Watch
+from ami_keys.keystore import add_kek
 
 pytestmark = pytest.mark.unit
 
@@ -78,6 +79,15 @@ async def test_a_changed_file_is_taken_over(path, log):
         assert watch.config is applied[-1]
         (entry,) = [entry for entry in log if entry["event"] == "the configuration has changed"]
         assert (entry["added"], entry["removed"], entry["changed"], entry["keys"]) == (0, 0, 1, [])
+
+
+async def test_a_key_store_that_comes_is_taken_over(path, log):
+    async with watching(path, log) as (watch, applied):
+        add_kek(path.parent / "kek.json", "edge")
+        path.write_text(CONFIG + "key_store: kek.json\n")
+        await until(lambda: applied)
+        assert [new.key_store for new in applied] == [path.parent / "kek.json"]
+        assert watch.config.meters == applied[0].meters
 
 
 async def test_a_changed_inventory_is_taken_over(path, log):
