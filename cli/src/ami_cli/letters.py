@@ -158,7 +158,9 @@ def show_letter(
             print_json({**as_object(letter), "resolved": fate, "explained": page})
             continue
         _print_letter(letter, fate)
-        if keys is None and letter.stage == "decrypt":
+        if headers.SESSION_KEY in letter.headers:
+            note(f"it came under the key of an association: `ami explain {letter.source} --kek FILE` opens it")
+        elif keys is None and letter.stage == "decrypt":
             note("without --keys the content stays closed; the page shows what is in clear")
         out.print()
         print_explained(out, page, everything=all_)

@@ -216,14 +216,16 @@ def check(
     """
     from ami_normalize.key_check import checked
     from ami_normalize.pipeline import Context
+    from ami_normalize.session_keys import SessionKeys
 
     servers = bootstrap_servers(bootstrap)
     captured = _captured(what)
     asks = secrets is None or not captured or (title is not None and not _is_title(title))
-    view = registry_of(servers, store_of(kek)) if asks else None
+    store = store_of(kek)
+    view = registry_of(servers, store) if asks else None
     whose = title_meant(title, view) if title else None
     records = captured or _last(servers, title_meant(what, view), last)
-    context = Context(keys=_ring(secrets, view), system_title=whose)
+    context = Context(keys=_ring(secrets, view), session_keys=SessionKeys(store), system_title=whose)
     drawn = table("record", "opens", "protection", "keys", "why not")
     failed = 0
     for record in records:
