@@ -19,9 +19,9 @@ from ami_dlms.cosem.device import LOGICAL_DEVICE_NAME
 from ami_dlms.cosem.units import ScalerUnit
 from ami_dlms.cosem_time import CosemDateTime
 from ami_dlms.errors import AssociationRefused, AuthenticationFailed
-from ami_dlms.framing import Assembler, hdlc
+from ami_dlms.framing import Assembler, Framing, hdlc, unframe
 from ami_dlms.obis import format_obis
-from ami_dlms.security import Protection, unprotect
+from ami_dlms.security import Form, Protection, unprotect
 from ami_dlms.selective import CLOCK
 from ami_simulator.fleet import PushSent, RegisterRead, Value
 from ami_simulator.fleet.truth import UNITS
@@ -32,6 +32,7 @@ pytestmark = pytest.mark.wire
 ENERGY = CosemAttribute(3, IMPORT, 2)
 TIME = CosemAttribute(8, CLOCK, 2)
 NAME = CosemAttribute(1, LOGICAL_DEVICE_NAME, 2)
+DED_GET_RESPONSE = 0xD4
 PATIENCE = 0.3
 """Seconds in which a meter on this machine that will answer has answered."""
 
@@ -101,6 +102,22 @@ async def test_meters_behind_one_address(tmp_path, framing):
         fleet.end()
 
     assert names == [fleet.members.meter(index).logical_device_name for index in (1, 4, 5, 3, 2)]
+
+
+@pytest.mark.parametrize("framing", ["wrapper", "hdlc"])
+async def test_a_dedicated_key_is_taken_and_answered_under(tmp_path, framing):
+    with running_fleet(tmp_path, served(2, framing=framing, authentication="hls-gmac")) as fleet:
+        carried = set()
+        for _ in range(2):
+            async with talking(fleet.meter(1), form=Form.DED) as talk:
+                assert isinstance(await talk.say(talk.client.associate()), Associated)
+                carried.add(talk.client.dedicated_key)
+                answer = await talk.say(talk.client.get(ENERGY))
+                (octets,) = unframe(answer.raw, Framing(framing)).apdus
+                assert octets[0] == DED_GET_RESPONSE
+                assert isinstance(await talk.say(talk.client.release()), Released)
+        fleet.end()
+    assert len(carried) == 2
 
 
 async def test_faults_of_the_wire_as_a_client_sees_them(tmp_path):
