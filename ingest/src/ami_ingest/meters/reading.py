@@ -242,7 +242,7 @@ class MeterReader:
         if key is None or self._session_keys is None:
             return
         try:
-            session.session_key = await self._session_keys.wrap(key, session.system_title or self.access.system_title)
+            session.carry(await self._session_keys.wrap(key, session.system_title or self.access.system_title))
         except BaseException as error:
             await session.close()
             if isinstance(error, SessionError):

@@ -34,6 +34,7 @@ from ami_ingest.meters import failure
 from ami_ingest.meters.line import Line
 from ami_ingest.record import MAX_VALUE
 from ami_ingest.transport import Link, open_link
+from ami_ingest.transport.stream import StreamLink
 
 _RELEASE_S: Final = 2.0
 _TRIES: Final = 3
@@ -95,7 +96,7 @@ class MeterSession:
         self.unsolicited: list[Unsolicited] = []
         """What the meter pushed on this connection while it was read; the owner takes them."""
         self.session_key: bytes | None = None
-        """The dedicated key of the association, wrapped for who normalizes; its owner has it wrapped."""
+        """The dedicated key of the association, wrapped for who normalizes: see `carry`."""
         self.phase: Phase = "connect"
         """How far it has come; an error stays in its phase."""
         self.connect_s = 0.0
@@ -112,6 +113,12 @@ class MeterSession:
     def dedicated_key(self) -> bytes | None:
         """The dedicated key of the association, None where it has none."""
         return self._client.dedicated_key
+
+    def carry(self, session_key: bytes) -> None:
+        """Take the dedicated key as its owner has wrapped it: all records of the association bring it."""
+        self.session_key = session_key
+        if isinstance(self._link, StreamLink):
+            self._link.session_key = session_key
 
     @property
     def usable(self) -> bool:

@@ -381,10 +381,14 @@ class Callers:
         if messages and not self._offer(messages, origin):
             await self._sink.room()
 
-    def _offer(self, messages: Sequence[Message], origin: Origin) -> bool:
+    def _offer(self, messages: Sequence[Message], origin: Origin, session_key: bytes | None = None) -> bool:
         received_us = now_us()
         return self._sink.offer(
-            [record for message in messages for record in from_message(message, origin, received_us)]
+            [
+                record
+                for message in messages
+                for record in from_message(message, origin, received_us, session_key=session_key)
+            ]
         )
 
     async def _sweep(self) -> None:
@@ -406,7 +410,7 @@ class Callers:
         if final and (rest := assembler.flush()) is not None:
             messages.append(rest)
         known.assembler = assembler if assembler.pending else None
-        return not messages or self._offer(messages, known.origin)
+        return not messages or self._offer(messages, known.origin, link.session_key)
 
 
 _ASKABLE: Final = (Framing.WRAPPER, Framing.HDLC)

@@ -28,7 +28,7 @@ _RESOLVERS: Final = ThreadPoolExecutor(8, "resolve")
 class StreamLink(asyncio.Protocol):
     """An open TCP or TLS connection."""
 
-    __slots__ = ("_closed", "_drained", "_held", "_inbox", "_transport", "peer")
+    __slots__ = ("_closed", "_drained", "_held", "_inbox", "_transport", "peer", "session_key")
 
     def __init__(self) -> None:
         self._inbox = Inbox()
@@ -38,6 +38,8 @@ class StreamLink(asyncio.Protocol):
         self._closed: asyncio.Future[bool] | None = None
         self.peer = ("unknown", 0)
         """Address and port of the other end."""
+        self.session_key: bytes | None = None
+        """The own key of the association over it, wrapped: it opens what the peer says unasked."""
 
     async def send(self, data: bytes, timeout_s: float) -> None:
         """Send octets; see `Link`."""

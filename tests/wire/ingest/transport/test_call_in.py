@@ -2,15 +2,17 @@
 
 import asyncio
 import contextlib
+from dataclasses import replace
 from datetime import datetime, timezone
 
 import pytest
 from support.certificates import Authority
 
 from ami_dlms import apdu, axdr
-from ami_dlms.framing import Framing, wrapper
-from ami_dlms.security import Keys, Protection
-from ami_dlms.server import Server, ServerSettings
+from ami_dlms.framing import Framing, unframe, wrapper
+from ami_dlms.security import Form, Keys, Protection, protect
+from ami_dlms.server import Authentication, Server, ServerSettings
+from ami_ingest.config.credentials import Credentials
 from ami_ingest.config.endpoint import Endpoint
 from ami_ingest.config.model import LinkProfile, Listen, Meter, Poll, Push, Schedule
 from ami_ingest.config.target import Target
@@ -19,6 +21,8 @@ from ami_ingest.meters.counters import CounterStore
 from ami_ingest.schedule.scheduler import Scheduler
 from ami_ingest.transport.call_in import Callers
 from ami_ingest.transport.tls import client_context
+from ami_keys.keystore import FileKeyStore, add_kek
+from ami_keys.session_key import unwrap_session_key
 from ami_simulator.meter import SERIAL, VirtualMeter
 from ami_simulator.push import PushComposer, PushSettings
 
@@ -330,6 +334,74 @@ async def test_a_meter_that_called_is_read_by_the_scheduler(house, tmp_path, log
     (reading,) = await asyncio.wait_for(scheduler.read("m1", [TARGET]), 20)
 
     assert b"00000001" in reading.records[0].value
+    await caller.hang_up()
+    running.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await running
+
+
+async def test_what_it_says_under_the_key_of_its_association_brings_that_key(house, sink, tmp_path, log, monkeypatch):
+    """Also what it says while nobody reads."""
+    monkeypatch.setattr("ami_ingest.transport.call_in._UNREAD_S", 0.05)
+    monkeypatch.setattr("ami_ingest.transport.call_in._SWEEP_S", 0.05)
+    add_kek(tmp_path / "kek.json", "edge")
+    caller = Caller(1)
+    caller.server = Server(
+        ServerSettings(
+            authentication=Authentication.HLS_GMAC,
+            system_title=caller.meter.system_title,
+            keys=KEYS,
+            protection=Protection.AUTHENTICATED_ENCRYPTED,
+        ),
+        caller.meter.device,
+    )
+    meter = inventory(
+        1,
+        logical_device_name=ldn(1),
+        client_address=1,
+        authentication=Authentication.HLS_GMAC,
+        credentials=Credentials(guek=KEYS.encryption, gak=KEYS.authentication, client_system_title=b"AMI\0\0\0\0\1"),
+        dedicated_key=True,
+    )
+    scheduler = Scheduler(
+        [meter],
+        Store(),
+        CounterStore(tmp_path / "counters"),
+        agent="edge-1",
+        poll=Poll(),
+        log=log.logger(),
+        key_store=tmp_path / "kek.json",
+    )
+    running = asyncio.create_task(scheduler.run())
+    called = asyncio.Event()
+
+    def on_call(meter, link):
+        scheduler.adopt(meter, link)
+        called.set()
+
+    _, address, _ = await house(meter, on_call=on_call)
+    await caller.call(address)
+    await asyncio.wait_for(called.wait(), 20)
+    (reading,) = await asyncio.wait_for(scheduler.read("m1", [TARGET]), 20)
+
+    carried = dict(reading.records[0].headers)["ami-session-key"]
+    dedicated = unwrap_session_key(carried, caller.meter.system_title, FileKeyStore(tmp_path / "kek.json"))
+    said = protect(
+        apdu.DataNotification(1, b"", axdr.octets(b"unasked")).to_bytes(),
+        keys=replace(KEYS, dedicated=dedicated),
+        system_title=caller.meter.system_title,
+        invocation_counter=900,
+        protection=Protection.AUTHENTICATED_ENCRYPTED,
+        form=Form.GENERAL_DED,
+    )
+    caller.writer.write(wrapper.encode(said, 1, 1))
+    await until(lambda: len(sink) == 1)
+
+    (pushed,) = sink
+    assert unframe(pushed.value, Framing.WRAPPER).apdus == (said,)
+    assert dict(pushed.headers)["ami-session-key"] == carried
+    assert dict(pushed.headers)["ami-exchange"] == b"push"
+
     await caller.hang_up()
     running.cancel()
     with contextlib.suppress(asyncio.CancelledError):
