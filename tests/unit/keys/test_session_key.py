@@ -1,6 +1,8 @@
 """The dedicated key of an association as it travels: bound to its meter, opened by whoever holds what wraps it."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ami.raw.v1.session_key_pb2 import SessionKey
 from ami_keys.keystore import FileKeyStore, KeyUnavailable, NoKeyStore, add_kek
@@ -10,6 +12,12 @@ pytestmark = pytest.mark.unit
 
 TITLE, OTHER = bytes.fromhex("414d490000000001"), bytes.fromhex("414d490000000002")
 KEY = bytes(range(16))
+
+
+def made(kek_id, nonce, ciphertext, version):
+    return SessionKey(
+        kek_id=kek_id or "2026-1", nonce=nonce, ciphertext=ciphertext, version=version
+    ).SerializeToString()
 
 
 @pytest.fixture
@@ -77,3 +85,12 @@ def test_a_key_of_no_key_length_is_none(kek):
     store = FileKeyStore(kek)
     with pytest.raises(SessionKeyMalformed, match="has 5 octets"):
         unwrap_session_key(wrap_session_key(bytes(5), TITLE, store), TITLE, store)
+
+
+@given(st.binary(max_size=200) | st.builds(made, st.text(max_size=9), st.binary(), st.binary(), st.text(max_size=9)))
+def test_whatever_a_header_holds_opens_nothing_and_breaks_nothing(tmp_path_factory, value):
+    path = tmp_path_factory.getbasetemp() / "any-kek.json"
+    if not path.exists():
+        add_kek(path, "2026-1")
+    with pytest.raises((SessionKeyMalformed, KeyUnavailable)):
+        unwrap_session_key(value, TITLE, FileKeyStore(path))
