@@ -58,7 +58,7 @@ def from_file(source: str, keys: dict[str, dict[str, Any]]) -> Iterator[tuple[Ra
 
 def _tailed(message: Mapping[str, Any]) -> RawRecord:
     """Return the record that a line of `ami tail` shows."""
-    told = {name: str(value).encode() for name, value in message["headers"].items() if name != headers.CONTEXT}
+    told = {name: str(value).encode() for name, value in message["headers"].items() if name not in headers.BINARY}
     return RawRecord(
         str(message.get("topic", topics.PARKED)),
         int(message.get("partition", 0)),

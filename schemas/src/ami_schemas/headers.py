@@ -29,6 +29,8 @@ CONTEXT: Final = "ami-context"
 """`ami.raw.v1.Exchange`, serialized; polls only."""
 SESSION_KEY: Final = "ami-session-key"
 """`ami.raw.v1.SessionKey`, serialized: the dedicated key of the association, wrapped; only where it had one."""
+BINARY: Final = frozenset({CONTEXT, SESSION_KEY})
+"""Headers whose values are octets and no text."""
 INCOMPLETE: Final = "ami-incomplete"
 """`1` on a record that holds no complete APDU: noise, a cut frame, an unfinished segmentation."""
 

@@ -64,6 +64,8 @@ def test_raw_shows_how_it_came_and_its_bytes():
     assert "0001" in shown(made)
     assert as_json(made)["hex"] == "0001"
     assert as_json(made)["headers"]["ami-transport"] == "tcp"
+    for name in ("ami-session-key", "ami-context"):
+        assert as_json(made._replace(headers={name: b"\x0a\xff"}))["headers"] == {name: "0aff"}
 
 
 def test_dead_letters_show_stage_reason_and_message():

@@ -33,7 +33,7 @@ SHORT: Final = {
 _HEX_SHOWN: Final = 24
 _UNREADABLE: Final = (DecodeError, OverflowError)
 _REQUESTS: Final = {names.REDRIVE: "redrive", names.RESET_COUNTER: "reset the counter"}
-_BINARY: Final = frozenset({names.CONTEXT, "__value_schema_id"})
+_BINARY: Final = names.BINARY | {"__value_schema_id"}
 
 
 class Record(NamedTuple):

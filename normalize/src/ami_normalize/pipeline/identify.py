@@ -27,7 +27,6 @@ from ami_schemas.reasons import Reason
 
 STAGE = "identify"
 _PEER_KEY = "peer-"
-_BINARY = frozenset({headers.CONTEXT, headers.SESSION_KEY})
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +52,9 @@ class Identified:
 
 def identify(record: RawRecord, context: Context) -> Identified:
     """Read key and headers; raises Refused for a record that is none of ours."""
-    text = {name: value.decode("utf-8", "replace") for name, value in record.headers.items() if name not in _BINARY}
+    text = {
+        name: value.decode("utf-8", "replace") for name, value in record.headers.items() if name not in headers.BINARY
+    }
     try:
         framing = Framing(text.get(headers.FRAMING, Framing.NONE.value))
     except ValueError:
