@@ -33,6 +33,10 @@ WRONG = [
     ({**SERVED, "listen": {"address": "127.255.255.0"}}, "there are not enough addresses for 1000 meters"),
     ({**SERVED, "listen": {"behind": 0}}, "listen.behind: '0' is no whole number"),
     ({**SERVED, "push": {"to": "host"}}, "push.to: give the listener as HOST:PORT"),
+    (
+        {**SERVED, "push": {"seconds": 60}},
+        "push.to: nobody to push to; give the listener, or leave out what is said of pushes, also seconds",
+    ),
     ({**SERVED, "push": {"to": "h:1", "rate": 1, "every_s": 1}}, "push.rate: give either rate or every_s"),
     ({**SERVED, "push": {"to": "h:1", "share": 0}}, "push.share: no meter is left to push"),
     ({**SERVED, "faults": [{"kind": "fire", "share": 1}]}, "faults[0].kind: 'fire' is none of hang, drop"),

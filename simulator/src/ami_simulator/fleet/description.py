@@ -160,6 +160,10 @@ def _listening(section: Section, meters: int) -> Listening:
 
 
 def _pushing(section: Section, meters: int) -> Pushing:
+    if "to" not in section:
+        raise section.wrong(
+            "to", "nobody to push to; give the listener, or leave out what is said of pushes, also seconds"
+        )
     host, colon, port = section.text("to", "").rpartition(":")
     if not colon or not host or not port.isdecimal() or not 0 < int(port) < 65_536:
         raise section.wrong("to", "give the listener as HOST:PORT")
