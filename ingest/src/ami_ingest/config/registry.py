@@ -63,17 +63,25 @@ class RegistryMeters:
         self._made: dict[str, tuple[bytes, Meter]] = {}
 
     def of(self, entries: Entries) -> tuple[list[Meter], list[str]]:
-        """Return the meters, and a sentence for each mistake of an entry that cannot be meant."""
+        """Return the meters, and a sentence for each mistake of an entry that cannot be meant.
+
+        Of entries that give meters one id, that with the first id in the registry is meant, whichever came first.
+        """
         before, self._made = self._made, {}
         problems: list[str] = []
-        for meter_id, value in entries.items():
+        meters: dict[str, Meter] = {}
+        named_by: dict[str, str] = {}
+        for meter_id, value in sorted(entries.items()):
             known = before.get(meter_id)
             made = known[1] if known is not None and known[0] == value else _attempt(meter_id, value, self._resolver)
             if isinstance(made, Meter):
                 self._made[meter_id] = (value, made)
-            else:
-                problems += [f"registry, {meter_id}: {sentence}" for sentence in made]
-        return [meter for _, meter in self._made.values()], problems
+                if meters.setdefault(made.id, made) is made:
+                    named_by[made.id] = meter_id
+                    continue
+                made = [f"inventory_id: '{made.id}' is the id of {named_by[made.id]} too, which stays; change one"]
+            problems += [f"registry, {meter_id}: {sentence}" for sentence in made]
+        return list(meters.values()), problems
 
 
 def _attempt(meter_id: str, value: bytes, resolver: Resolver) -> Meter | list[str]:
@@ -225,11 +233,11 @@ def kept_entries(path: Path) -> Entries:
 def kept_meter(path: Path, name: str, resolver: Resolver) -> Meter | None:
     """Return a meter of what was kept, by its id in the inventory; None where it is not among them.
 
-    Raises ConfigError where what is registered of it cannot be meant.
+    Raises ConfigError where nothing that is registered of it can be meant.
     """
     named = {meter_id: value for meter_id, value in kept_entries(path).items() if _is_named(name, meter_id, value)}
     meters, problems = RegistryMeters(resolver).of(named)
-    if problems:
+    if problems and not meters:
         raise ConfigError(*problems)
     return meters[0] if meters else None
 

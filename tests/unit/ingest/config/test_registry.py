@@ -1,5 +1,8 @@
 """Meters of the registry as inventory: what is said there, what the configuration adds, what cannot be meant."""
 
+import base64
+import json
+
 import pytest
 import structlog
 
@@ -7,7 +10,7 @@ from ami.registry.v1 import registry_pb2 as pb
 from ami_dlms.client import Authentication
 from ami_dlms.security import Protection
 from ami_ingest.config.file import read
-from ami_ingest.config.registry import RegistryFollower, RegistryMeters, kept_entries
+from ami_ingest.config.registry import RegistryFollower, RegistryMeters, kept_entries, kept_meter
 from ami_kafka.table import Row
 
 pytestmark = pytest.mark.unit
@@ -123,6 +126,25 @@ def test_only_what_changed_is_made_again(loaded):
     assert after[0] is before[0]
     assert [meter.address.host for meter in after] == ["h0", "h2"]
     assert [meter.id for meter in made.of({"MP2": changed})[0]] == ["MP2"]
+
+
+@pytest.mark.parametrize("order", [("MP1", "MP2", "MP3"), ("MP3", "MP2", "MP1")])
+def test_of_two_entries_with_one_id_the_first_is_meant_and_both_are_named(loaded, tmp_path, order):
+    messages = {
+        "MP1": pb.Meter(inventory_id="a", access=pb.Access(address="wrong")),
+        "MP2": pb.Meter(inventory_id="a", access=pb.Access(address="tcp://h2")),
+        "MP3": pb.Meter(inventory_id="a", access=pb.Access(address="tcp://h3")),
+    }
+    (meters, problems) = of(loaded, **{name: messages[name] for name in order})
+
+    assert [(meter.id, meter.address.host) for meter in meters] == [("a", "h2")]
+    assert [problem.split(";")[0] for problem in problems] == [
+        "registry, MP1: address: 'wrong' is no endpoint",
+        "registry, MP3: inventory_id: 'a' is the id of MP2 too, which stays",
+    ]
+    kept = tmp_path / "registry.json"
+    kept.write_text(json.dumps({name: base64.b64encode(messages[name].SerializeToString()).decode() for name in order}))
+    assert kept_meter(kept, "a", loaded.resolver).address.host == "h2"
 
 
 def test_meters_of_the_files_go_before(loaded, tmp_path):
