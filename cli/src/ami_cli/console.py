@@ -55,6 +55,11 @@ def print_json(obj: Mapping[str, Any]) -> None:
     sys.stdout.flush()
 
 
+def counted(count: int, what: str) -> str:
+    """Write how many there are of something: 1 meter, 2 meters."""
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+
+
 def note(sentence: str) -> None:
     """Tell the person at the terminal something that is no result (stderr)."""
     console(stderr=True).print(sentence, style="dim", markup=False)

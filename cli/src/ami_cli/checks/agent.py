@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ami_cli.checks.finding import Finding, Level, from_error
+from ami_cli.console import counted
 
 if TYPE_CHECKING:
     from ami_ingest.config.model import AgentConfig
@@ -24,7 +25,7 @@ def configuration(path: Path | None) -> tuple[AgentConfig | None, Finding]:
         config = load(chosen)
     except Exception as error:  # noqa: BLE001 - a check reports, whatever happened
         return None, from_error(Level.FAIL, "configuration", error)
-    found = f"{chosen}: {len(config.meters)} meters, {len(config.listen)} listeners"
+    found = f"{chosen}: {counted(len(config.meters), 'meter')}, {counted(len(config.listen), 'listener')}"
     return config, Finding(Level.OK, "configuration", found)
 
 

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from ami_cli.console import counted, note
+
 
 def collect(
     config: Annotated[
@@ -37,14 +39,20 @@ def collect(
     from ami_ingest.config.file import DEFAULT_PATH, read
     from ami_ingest.config.form import schema_text
     from ami_ingest.config.watch import Watch
+    from ami_ingest.transport.tls import refuse_unusable
 
     if schema:
         typer.echo(schema_text(), nl=False)
         return
     loaded = read(config or DEFAULT_PATH, bootstrap=bootstrap)
-    if check:
-        meters, listeners = len(loaded.config.meters), len(loaded.config.listen)
-        typer.echo(f"{config or DEFAULT_PATH}: {meters} meters, {listeners} listeners, all right")
-        return
     watch = Watch(loaded)
+    if check:
+        refuse_unusable(watch.config)
+        for sentence in sorted(watch.left_out):
+            note(f"a meter of the registry is left out: {sentence}")
+        registered = len(watch.config.meters) - len(loaded.config.meters)
+        kept = f" ({registered} of the registry, as an agent kept it)" if loaded.registry else ""
+        meters, listeners = counted(len(watch.config.meters), "meter"), counted(len(watch.config.listen), "listener")
+        typer.echo(f"{config or DEFAULT_PATH}: {meters}{kept}, {listeners}, all right")
+        return
     agent.run(watch.config, watch=watch)

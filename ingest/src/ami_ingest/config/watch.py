@@ -49,7 +49,8 @@ class Watch:
         self._asked = False
         self._refused: tuple[str, ...] = ()
         self._registered = RegistryMeters(loaded.resolver)
-        self._wanted, self._left_out = self._whole()
+        self._wanted, self.left_out = self._whole()
+        """What is wanted; a sentence for each mistake of a meter of the registry, which is left out of it."""
         self.config = self._wanted
         """The configuration in force. What waits for a restart is in it as it was at the start."""
 
@@ -61,7 +62,7 @@ class Watch:
     async def run(self, apply: Callable[[AgentConfig], None], log: FilteringBoundLogger) -> None:
         """Watch until cancelled; `apply` gets each configuration of which something takes effect at once."""
         secrets_due = self._now() + self._secrets_every_s
-        _complain(self._left_out, log)
+        _complain(self.left_out, log)
         try:
             while True:
                 await self._follow_registry(log)
@@ -71,7 +72,7 @@ class Watch:
                 if thorough:
                     secrets_due = self._now() + self._secrets_every_s
                     # The secrets file that a meter of the registry lacked may be there by now.
-                    self._stale |= bool(self._left_out)
+                    self._stale |= bool(self.left_out)
                 changed = await asyncio.to_thread(self._look, thorough=thorough)
                 if asked or changed or (thorough and self._refused):
                     await self._read(log)
@@ -131,14 +132,14 @@ class Watch:
         """Give the agent what differs, and say what waits for a restart."""
         follower = self._follower if self._loaded.registry else None
         entries = self._entries if follower is None else follower.entries
-        wanted, left_out = self._wanted, self._left_out
+        wanted, left_out = self._wanted, self.left_out
         if entries is not self._entries or self._stale:
             self._entries, self._stale = entries, False
             wanted, left_out = await asyncio.to_thread(self._whole)
         if wanted is self._wanted and not asked:
             return
-        _complain(left_out - self._left_out, log)
-        self._left_out = left_out
+        _complain(left_out - self.left_out, log)
+        self.left_out = left_out
         same, taken, found = await asyncio.to_thread(self._compare, wanted)
         if same:
             if asked and not self._refused:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import ssl
 from asyncio import sslproto
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
 from ami_ingest.config.credentials import refuse_readable
-from ami_ingest.config.model import Tls
+from ami_ingest.config.model import AgentConfig, Tls
 from ami_ingest.errors import ConfigError, TlsFailed
 
 # asyncio gives each connection a buffer for what is decrypted, of 256 KiB by default, where a record has 16 at most.
@@ -82,11 +83,27 @@ def server_context(tls: Tls) -> ssl.SSLContext:
     return context
 
 
+def refuse_unusable(config: AgentConfig) -> None:
+    """Load every identity that a configuration names, as if it were used. Raises ConfigError with each mistake."""
+    contexts: dict[tuple[Tls, Callable[[Tls], ssl.SSLContext]], None] = {
+        **{(listen.tls, server_context): None for listen in config.listen if listen.tls is not None},
+        **{(meter.tls, client_context): None for meter in config.meters if meter.tls is not None},
+    }
+    mistakes: dict[str, None] = {}
+    for tls, context in contexts:
+        try:
+            context(tls)
+        except ConfigError as error:  # noqa: PERF203  each identity has its own error
+            mistakes |= dict.fromkeys(error.mistakes)
+    if mistakes:
+        raise ConfigError(*mistakes)
+
+
 def _load(context: ssl.SSLContext, tls: Tls) -> None:
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     if tls.private_key is not None and tls.certificate is None:
         raise ConfigError("tls has a `private_key` without its `certificate`; name both files")
-    _refuse_unusable(tls)
+    _refuse_unreadable(tls)
     if tls.certificate is not None:
         path = tls.private_key or tls.certificate
         try:
@@ -110,7 +127,7 @@ def _load(context: ssl.SSLContext, tls: Tls) -> None:
             ) from None
 
 
-def _refuse_unusable(tls: Tls) -> None:
+def _refuse_unreadable(tls: Tls) -> None:
     """OpenSSL does not say which file it could not open, and takes a key that everybody may read."""
     for path in (tls.certificate, tls.private_key, tls.trust):
         if path is None:
