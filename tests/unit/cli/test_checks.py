@@ -7,7 +7,7 @@ import struct
 
 import pytest
 
-from ami_cli.checks import agent, clock, firewall, machine, serial, tls
+from ami_cli.checks import agent, clock, every, firewall, machine, serial, tls
 from ami_cli.checks.finding import Level
 
 pytestmark = pytest.mark.unit
@@ -147,6 +147,20 @@ def test_pressure(tmp_path):
 @pytest.mark.parametrize(("times", "level"), [([0.001, 0.002, 0.3], OK), ([0.06, 0.07, 0.001], WARN)])
 def test_speed_of_the_disk(tmp_path, times, level):
     assert machine.disk_speed(tmp_path / "not" / "yet", lambda _: times).level is level
+
+
+def test_a_full_disk_names_what_says_which_one_it_is(tmp_path, monkeypatch):
+    monkeypatch.setattr(machine.shutil, "disk_usage", lambda _: machine.shutil._ntuple_diskusage(1, 1, 0))
+    config = tmp_path / "dlms_config.yaml"
+    config.write_text('agent: a\nkafka: {bootstrap: "127.0.0.1:1"}\nstate_dir: state\nlisten: []\n')
+    monkeypatch.setattr(every.kafka, "kafka", lambda _: ())
+
+    def remedy(path):
+        (found,) = (one for one in every.checks(config=path) if one.name == "disk")
+        return found.remedy
+
+    assert remedy(config) == "free some space, or set state_dir to another disk"
+    assert remedy(tmp_path / "missing.yaml") == "free some space, or set AMI_STATE to another disk"
 
 
 def test_a_disk_that_cannot_be_written(tmp_path):

@@ -34,8 +34,8 @@ def checks(bootstrap: str | None = None, config: Path | None = None, control: Pa
     yield from machine.pressure()
     loaded, found = agent.configuration(config)
     yield found
-    folder = machine.state_folder() if loaded is None else loaded.state_dir
-    yield machine.disk(folder)
+    folder, named_by = (machine.state_folder(), "AMI_STATE") if loaded is None else (loaded.state_dir, "state_dir")
+    yield machine.disk(folder, named_by)
     yield machine.disk_speed(folder)
     yield machine.files(_connections(loaded))
     yield from machine.receive_buffer()

@@ -39,15 +39,15 @@ def existing(folder: Path) -> Path:
     return next(path for path in (folder, *folder.absolute().parents) if path.exists())
 
 
-def disk(folder: Path) -> Finding:
-    """Look for room for the spool and the local broker."""
+def disk(folder: Path, named_by: str) -> Finding:
+    """Look for room for the spool and the local broker; `named_by` is what says which folder that is."""
     there = existing(folder)
     free = shutil.disk_usage(there).free / _GIB
     found = f"{free:.1f} GiB free for {folder}"
     if not os.access(there, os.W_OK):
-        return Finding(Level.FAIL, "disk", f"{there} is not writable", "set AMI_STATE to a folder of your own")
+        return Finding(Level.FAIL, "disk", f"{there} is not writable", f"set {named_by} to a folder of your own")
     if free < 1:
-        return Finding(Level.FAIL, "disk", found, "free some space, or set AMI_STATE to another disk")
+        return Finding(Level.FAIL, "disk", found, f"free some space, or set {named_by} to another disk")
     if free < 5:
         return Finding(Level.WARN, "disk", found, "enough for a trial; spool and Kafka need more for long")
     return Finding(Level.OK, "disk", found)
