@@ -6,6 +6,7 @@ from contextlib import suppress
 
 import pytest
 from support.log import Log
+from support.processes import until
 from typer.testing import CliRunner
 
 from ami_cli.app import app
@@ -84,8 +85,7 @@ def test_kafka_that_is_away_leaves_what_was_known(tmp_path):
     kept.write_text('{"MP-1": ""}')
     follower = RegistryFollower("127.0.0.1:1", "edge-1", kept, log.logger(), told.set)
     follower.start()
-    while not log:
-        pass
+    until(lambda: log, "what the log says")
     follower.stop()
 
     assert log.events() == ["the registry is not read at present: the meters known of it stay"]

@@ -7,7 +7,7 @@ import re
 from datetime import datetime, timedelta
 
 import pytest
-from support.processes import running
+from support.processes import running, until
 
 from ami.registry.v1 import registry_pb2 as pb
 from ami_cli import asking
@@ -75,6 +75,10 @@ def log_of(config):
     return (config.parent / "log" / "ingest.log").read_text()
 
 
+def rows_logged(config):
+    return sum(map(int, re.findall(rf"OBIS Code {PROFILE} = (\d+) rows", log_of(config))))
+
+
 def test_the_running_agent_is_asked_and_no_key_is_needed(agent, socket, objects):
     (pinged,) = objects("ping", "m-1", "--control", socket)
     assert pinged["logical_device_name"] == "AMV0000000000003"
@@ -92,10 +96,12 @@ def test_the_running_agent_is_asked_and_no_key_is_needed(agent, socket, objects)
     energy = next(one for one in columns if one["obis"] == ENERGY)
     assert (energy["unit"], energy["period_s"], len(energy["values"])) == ("Wh", 900, 9)
 
+    # The agent's log is written by a thread of its own: the answer may be here before the last line is.
+    until(lambda: rows_logged(agent) >= 9, "the lines of the rows in the log")
     log = log_of(agent)
+    assert rows_logged(agent) == 9  # a line a day
     assert "meter=m-1 OBIS Code 0.0.42.0.0.255 = AMV0000000000003 " in log
     assert re.search(rf"meter=m-1 OBIS Code {ENERGY} = \d+ Wh ", log)
-    assert sum(map(int, re.findall(rf"OBIS Code {PROFILE} = (\d+) rows", log))) == 9  # a line a day
     assert GUEK not in log.replace(" ", "")
 
 
