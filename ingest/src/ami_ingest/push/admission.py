@@ -39,6 +39,7 @@ class Admission:
 
     def __init__(self, push: Push, senders: Iterable[Sender], log: structlog.typing.FilteringBoundLogger) -> None:
         self._log = log
+        self.push = push
         self._per_peer: dict[str, int] = {}
         self._open = 0
         self._refusing = False
@@ -55,10 +56,11 @@ class Admission:
     def apply(self, push: Push, senders: Iterable[Sender]) -> None:
         """Take other bounds and another inventory. Connections that are open stay open."""
         known = list(senders)
+        if push.unknown != self.push.unknown:
+            self._strangers.clear()
         self.push = push
         self._by_address = {sender.push_from: sender for sender in known if sender.push_from is not None}
         self._titles = {sender.system_title for sender in known if sender.system_title is not None}
-        self._strangers.clear()
         self._budgets.clear()
 
     # -- connections --------------------------------------------------------------------------------------------

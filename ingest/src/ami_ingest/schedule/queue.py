@@ -10,7 +10,7 @@ from __future__ import annotations
 import heapq
 import itertools
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from ami_ingest.config.model import Network
 from ami_ingest.schedule.job import Job, Priority
@@ -58,13 +58,17 @@ class ReadyQueue:
         if lane.jobs[0][0] is key:
             self._offer(name, lane)
 
-    def limit(self, network: Network, now: float) -> None:
-        """Take other limits of a network over, as the configuration was read again."""
-        lane = self._lanes.get(network.name)
-        if lane is not None:
-            lane.concurrency = network.concurrency
-            lane.bucket = TokenBucket(network.connections_per_s, now)
-            self._offer(network.name, lane)
+    def limit(self, networks: Iterable[Network], now: float) -> None:
+        """Take the networks over as they are now; of one that is no more, the lane stays while it has jobs."""
+        wanted = {network.name: network for network in networks}
+        for name, lane in list(self._lanes.items()):
+            network = wanted.get(name) if name is not None else None
+            if network is not None:
+                lane.concurrency = network.concurrency
+                lane.bucket = TokenBucket(network.connections_per_s, now)
+                self._offer(name, lane)
+            elif name is not None and not lane.jobs and not lane.running:
+                del self._lanes[name]
 
     def limit_all(self, connections_per_s: float | None, now: float) -> None:
         """Take another connection rate of all lanes together over."""
@@ -77,12 +81,14 @@ class ReadyQueue:
         """
         while self._later and self._later[0][0] <= now:
             _, name = heapq.heappop(self._later)
-            self._offer(name, self._lanes[name])
+            if name in self._lanes:
+                self._offer(name, self._lanes[name])
         while self._heads:
             key, name = self._heads[0]
-            lane = self._lanes[name]
-            if not lane.jobs or lane.jobs[0][0] != key or lane.running >= lane.concurrency:
-                heapq.heappop(self._heads)  # another head was offered since, or the release will offer it again
+            lane = self._lanes.get(name)
+            if lane is None or not lane.jobs or lane.jobs[0][0] != key or lane.running >= lane.concurrency:
+                # The lane is gone, another head was offered since, or the release will offer it again.
+                heapq.heappop(self._heads)
                 continue
             if key[0] > lowest:
                 return None

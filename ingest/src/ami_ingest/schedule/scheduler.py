@@ -127,8 +127,7 @@ class Scheduler:
                 self._welcome(MeterState(meter, networks.get(name)), now)
             elif known.meter != meter or known.network != networks.get(name):
                 self._change(known, meter, networks.get(name), now)
-        for network in {network.name: network for network in networks.values()}.values():
-            self._ready.limit(network, now)
+        self._ready.limit(networks.values(), now)
         self._wake.set()
 
     def _change(self, state: MeterState, meter: Meter, network: Network | None, now: float) -> None:

@@ -161,7 +161,6 @@ class Callers:
         self._by_name = _unique((meter.logical_device_name or meter.id, meter) for meter in callers)
         only_hdlc = bool(callers) and all(meter.address.framing is Framing.HDLC for meter in callers)
         self._framing = Framing.HDLC if only_hdlc else Framing.WRAPPER
-        self._strangers.clear()
 
     async def start(self) -> None:
         """Open the sockets. Raises ConfigError, with none left open."""

@@ -56,6 +56,20 @@ def test_strangers_are_refused_counted_and_named_once(log):
     assert said == [("10.0.0.1", OTHER.hex()), ("10.0.0.2", None)]
 
 
+def test_a_stranger_is_not_named_anew_because_something_else_changed(log):
+    doors = admission(log, unknown="refuse")
+    doors.admitted("10.0.0.1", [message(ciphered(OTHER))])
+    for _ in range(3):
+        doors.apply(Push(unknown="refuse"), [Meter(TITLE)])
+        doors.admitted("10.0.0.1", [message(ciphered(OTHER))])
+    assert log.events().count(REFUSED) == 1
+
+    doors.apply(Push(), [Meter(TITLE)])
+    doors.apply(Push(unknown="refuse"), [Meter(TITLE)])
+    doors.admitted("10.0.0.1", [message(ciphered(OTHER))])
+    assert log.events().count(REFUSED) == 2, "the policy was another meanwhile"
+
+
 def test_a_new_inventory_lets_in_who_was_refused(log):
     doors = admission(log, unknown="refuse")
     assert doors.admitted("10.0.0.1", [message(ciphered(TITLE))]) == []

@@ -109,7 +109,7 @@ def test_limits_can_be_changed():
     for number in range(3):
         ready.push(turn(str(number), number), CELL, 0.0)
     assert popped(ready) == ["0", "1"]
-    ready.limit(Network("cell", concurrency=3), 0.0)
+    ready.limit([Network("cell", concurrency=3)], 0.0)
 
     assert popped(ready) == ["2"]
 
@@ -177,3 +177,29 @@ def test_another_connection_rate_of_all_holds_at_once():
     assert ready.ready_at(0.0) == 0.5
     ready.limit_all(None, 0.0)
     assert popped(ready) == ["t3"]
+
+
+def test_a_network_that_is_no_more_leaves_nothing_behind():
+    ready = queue()
+    slow = Network("slow", concurrency=9, connections_per_s=1.0)
+    for number in range(3):
+        ready.push(turn(f"s{number}"), slow, 0.0)
+    ready.push(turn("c"), CELL, 0.0)
+    assert popped(ready) == ["s0", "c"], "the rate of the one holds up the rest of it"
+
+    ready.limit([], 0.0)
+    assert len(ready._lanes) == 3, "what waits or runs goes on"
+    assert popped(ready, 1.0) == ["s1"]
+    for name in ("slow", "slow", "cell"):
+        ready.release(name)
+    ready.limit([CELL], 1.0)
+    assert len(ready._lanes) == 3
+    assert popped(ready, 2.0) == ["s2"]
+    ready.release("slow")
+    ready.limit([], 2.0)
+    assert len(ready._lanes) == 1
+    assert popped(ready, 9.0) == []
+    assert ready.ready_at(9.0) is None
+
+    ready.push(turn("again"), slow, 9.0)
+    assert popped(ready, 9.0) == ["again"]
