@@ -7,6 +7,7 @@ from support.kafka_reader import read_all
 from support.log import Log
 
 from ami_ingest.record import RawRecord
+from ami_ingest.spool import publisher as publisher_module
 from ami_ingest.spool.publisher import Publisher, producer_for
 from ami_ingest.spool.spool import Spool
 from ami_kafka.broker import LocalBroker
@@ -70,3 +71,23 @@ def test_a_broker_killed_and_started_again(tmp_path, broker):
     assert spool.depth == (0, 0)
     assert log.events() == [AWAY, BACK]
     spool.close()
+
+
+def test_an_agent_with_nothing_to_publish_sees_that_the_broker_is_back(tmp_path, broker, monkeypatch):
+    monkeypatch.setattr(publisher_module, "_ASK_EVERY_S", 0.2)
+    apply(broker.bootstrap)
+    log = Log()
+    spool = Spool(tmp_path / "spool.sqlite", "edge-1", max_bytes=1 << 30, log=log.logger())
+    spool.open()
+    publisher = Publisher(spool, producer_for(broker.bootstrap), bootstrap=broker.bootstrap, log=log.logger())
+    publisher.start()
+    spool.offer(records(0, 1))
+    until(lambda: publisher.published == 1)
+    broker.kill_node(1)
+    until(lambda: publisher.away)
+    broker.start()
+    until(lambda: not publisher.away)
+    publisher.stop()
+    spool.close()
+
+    assert log.events()[:2] == [AWAY, BACK]

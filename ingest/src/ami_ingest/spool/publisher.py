@@ -33,6 +33,8 @@ _BACK_OFF_S: Final = 5.0
 _SETTLE_S: Final = 30.0
 _SERVE_EVERY_S: Final = 0.02
 _LOOK_EVERY_S: Final = 0.2
+_ASK_EVERY_S: Final = 5.0
+_ASK_S: Final = 1.0
 
 Delivered = Callable[[KafkaError | None, Any], None]
 
@@ -54,6 +56,9 @@ class Producer(Protocol):
 
     def poll(self, timeout: float) -> int:
         """Serve delivery callbacks."""
+
+    def list_topics(self, topic: str, timeout: float) -> object:
+        """Ask a broker for what it knows of a topic; KafkaException where none answers in time."""
 
     def flush(self, timeout: float) -> int:
         """Wait for deliveries; return how many are still open."""
@@ -109,6 +114,7 @@ class Publisher:
         self._stop = threading.Event()
         self._grace_s = 0.0
         self._failure: KafkaError | None = None
+        self._ask_due = 0.0
         self._handed: deque[_Handed] = deque()
         self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
         self.published = 0
@@ -172,7 +178,19 @@ class Publisher:
             if news and last == before:
                 self._stop.wait(_SERVE_EVERY_S)  # there is something, and not to be had: the file is being replaced
             news = self._spool.wait(last, _SERVE_EVERY_S if self._handed else _LOOK_EVERY_S)
+            if self.away and not self._handed and not news:
+                self._ask(producer)
         return last
+
+    def _ask(self, producer: Producer) -> None:
+        """See now and then whether a broker answers: while there is nothing to publish, no acknowledgement tells."""
+        now = time.monotonic()
+        if now < self._ask_due:
+            return
+        self._ask_due = now + _ASK_EVERY_S
+        with contextlib.suppress(KafkaException):
+            producer.list_topics(self._topic, timeout=_ASK_S)
+            self._is_back()
 
     def _hand_over(self, producer: Producer, reader: SpoolReader, last: int, ended: Callable[[], bool]) -> int:
         """Hand over what follows `last`. A segment that could not be handed over whole is done so next time."""
@@ -246,6 +264,9 @@ class Publisher:
             return
         self.lag_us = max(0, now_us() - newest.records[-1].timestamp_us)
         self._spool.forget(newest.last)
+        self._is_back()
+
+    def _is_back(self) -> None:
         if self.away:
             self.away = False
             self._log.info("Kafka is back", bootstrap=self._bootstrap, spooled=self._spool.depth[0])

@@ -4,7 +4,7 @@ import threading
 import time
 
 import pytest
-from confluent_kafka import KafkaError
+from confluent_kafka import KafkaError, KafkaException
 
 from ami_ingest.spool import publisher as publisher_module
 from ami_ingest.spool.publisher import Publisher
@@ -20,6 +20,7 @@ class FakeKafka:
         self.refuse = set()
         self.away = False
         self.full = 0
+        self.asked = 0
         self.defects = 0
         self.producers = 0
         self.changed = threading.Condition()
@@ -65,6 +66,11 @@ class FakeProducer:
                 self.kafka.changed.notify_all()
             on_delivery(None, None)
         return len(queue)
+
+    def list_topics(self, topic, timeout):
+        self.kafka.asked += 1
+        if self.kafka.away:
+            raise KafkaException(KafkaError(KafkaError._TRANSPORT))
 
     def flush(self, timeout):
         self.poll(0)
@@ -130,6 +136,21 @@ def test_while_kafka_is_away_one_line_is_logged_and_nothing_lost(make_spool, mak
         time.sleep(0.01)
 
     assert log.events().count("Kafka is away: records wait in the spool") == 1
+
+
+def test_with_nothing_to_publish_kafka_is_asked_whether_it_is_back(make_spool, kafka, publish, log, monkeypatch):
+    monkeypatch.setattr(publisher_module, "_ASK_EVERY_S", 0.01)
+    kafka.away = True
+    publisher = publish(make_spool())
+    while kafka.asked < 2:
+        time.sleep(0.01)
+    assert publisher.away
+
+    kafka.away = False
+    while publisher.away:
+        time.sleep(0.01)
+    publisher.stop()
+    assert log.events() == ["Kafka is away: records wait in the spool", "Kafka is back"]
 
 
 def test_a_defect_is_told_and_publishing_goes_on(make_spool, make_record, kafka, publish, log):
