@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from ami_ingest.meters.reading import Reading
 
 LOG_DIR: Final = "AMI_LOG_DIR"
-_USUAL: Final = (Path("/run/ami-gateway/control.sock"), Path("/var/lib/ami-gateway/control.sock"))
+_USUAL: Final = (Path("/run/ami-gateway"), Path("/var/lib/ami-gateway"))
+"""Where the socket of an agent that was installed is."""
 _GRACE_S: Final = 5.0
 """A meter's own timeout says more than ours, so it comes first."""
 _CODES: Final = {
@@ -212,9 +213,10 @@ def way_to(
 
 def usual_sockets() -> tuple[Path, ...]:
     """Return where agents have their control socket."""
+    from ami_ingest.config.model import CONTROL
     from ami_kafka.state import state_dir
 
-    return (*_USUAL, state_dir() / "control.sock")
+    return tuple(folder / CONTROL for folder in (*_USUAL, state_dir()))
 
 
 def _loaded(config: Path | None) -> Loaded | None:
@@ -232,8 +234,7 @@ def _socket(control: Path | None, loaded: AgentConfig | None) -> Path | None:
     if control is not None:
         return control
     if loaded is not None:
-        own = loaded.control or loaded.state_dir / "control.sock"
-        return own if reachable(own) else None
+        return loaded.control_socket if reachable(loaded.control_socket) else None
     return next((path for path in usual_sockets() if reachable(path)), None)
 
 

@@ -13,10 +13,9 @@ import structlog
 
 from ami_ingest.config.model import AgentConfig
 from ami_ingest.config.watch import Watch
-from ami_ingest.control.place import NAME as CONTROL
 from ami_ingest.control.place import Place
 from ami_ingest.control.server import ControlServer
-from ami_ingest.descriptors import OURS, raise_limit
+from ami_ingest.descriptors import OpenFiles, raise_limit
 from ami_ingest.inside import AgentInside
 from ami_ingest.logs import opened, set_level
 from ami_ingest.meters.counters import CounterStore
@@ -93,7 +92,7 @@ async def serve(
         senders=config.meters,
         tls=server_context,
     )
-    files = raise_limit()
+    files = OpenFiles(log)
     scheduler = Scheduler(
         config.meters,
         spool,
@@ -102,7 +101,7 @@ async def serve(
         poll=config.poll,
         log=log,
         key_store=config.key_store,
-        most_open=max(1, files - config.push.max_connections - OURS),
+        most_open=files.left(config.most_connections),
     )
     call_in = Callers(
         config.listen, config.meters, spool, scheduler.adopt, agent=config.agent, log=log, push=config.push
@@ -123,7 +122,7 @@ async def serve(
         publisher=publisher,
         reload=None if watch is None else watch.reload,
     )
-    place = Place(config.control or config.state_dir / CONTROL, config.control_group)
+    place = Place(config.control_socket, config.control_group)
     control = ControlServer(place, scheduler, inside, log=log)
 
     def apply(new: AgentConfig) -> None:
@@ -133,6 +132,7 @@ async def serve(
         scheduler.apply(new.meters, new.poll)
         call_in.apply(new.meters, new.push)
         listener.apply(new.push, new.meters)
+        files.left(new.most_connections)
         inside.apply(new)
 
     tasks: list[asyncio.Task[None]] = []
@@ -152,7 +152,7 @@ async def serve(
                     meters=len(config.meters),
                     kafka=config.kafka.bootstrap,
                     spooled=spool.depth[0],
-                    open_files=files,
+                    open_files=raise_limit(),
                 )
                 if started is not None:
                     started.set_result(listener)

@@ -465,17 +465,6 @@ async def test_a_peer_beyond_its_rate_is_read_slower_and_its_datagrams_counted(l
     writer.close()
 
 
-async def test_the_limit_of_open_files_is_reported(listen, log, monkeypatch):
-    await listen(max_connections=10)
-    assert next(entry for entry in log if entry["event"] == "open files")["connections"] > 10
-
-    monkeypatch.setattr("ami_ingest.push.listener.raise_limit", lambda: 1024)
-    await listen(max_connections=15_000)
-    (entry,) = [entry for entry in log if entry["event"] == "the limit of open files is below max_connections"]
-    assert (entry["open_files"], entry["connections"], entry["max_connections"]) == (1024, 824, 15_000)
-    assert "LimitNOFILE" in entry["remedy"]
-
-
 async def test_what_the_kernel_drops_is_counted(listen, sink):
     """A receive buffer too small for what comes at once, and nobody who reads meanwhile."""
     listener, _, udp = await listen()

@@ -11,6 +11,7 @@ import pytest
 
 from ami_dlms.framing import wrapper
 from ami_ingest.config.model import Listen, Push
+from ami_ingest.descriptors import raise_limit
 from ami_ingest.push.listener import Listener
 
 pytestmark = [pytest.mark.wire, pytest.mark.timeout(300)]
@@ -38,9 +39,9 @@ def resident_kib():
 
 @pytest.mark.parametrize("count", [2000, pytest.param(15_000, marks=pytest.mark.soak)])
 async def test_connections_stay_open_and_are_heard(count, log, require, capsys):
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    if hard < count + 500:
-        require(f"{hard} open files are allowed here: too few for {count} connections")
+    allowed = raise_limit()
+    if allowed < count + 500:
+        require(f"{allowed} open files are allowed here: too few for {count} connections")
     sink = Sink()
     listener = Listener(
         [Listen(transport="tcp", host="127.0.0.1", port=0)],

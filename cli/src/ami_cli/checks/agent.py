@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,7 +29,7 @@ def configuration(path: Path | None) -> tuple[AgentConfig | None, Finding]:
     return config, Finding(Level.OK, "configuration", found)
 
 
-def running(sockets: Sequence[Path]) -> Iterator[Finding]:
+def running(sockets: Iterable[Path]) -> Iterator[Finding]:
     """Ask the agent how it is, at the first socket where one answers."""
     try:
         from ami_ingest.control.client import Agent

@@ -61,11 +61,14 @@ def _ports(loaded: AgentConfig | None) -> list[int]:
 def _connections(loaded: AgentConfig | None) -> int:
     if loaded is None:
         return _CONNECTIONS
-    return loaded.push.max_connections * bool(loaded.listen) + loaded.poll.concurrency
+    return loaded.most_connections + loaded.poll.concurrency
 
 
-def _sockets(loaded: AgentConfig | None, control: Path | None) -> list[Path]:
+def _sockets(loaded: AgentConfig | None, control: Path | None) -> Iterator[Path]:
+    """Yield where an agent may be asked; the usual places are known by the ingest room, which may not be installed."""
     if control is not None:
-        return [control]
-    own = [] if loaded is None else [loaded.control or loaded.state_dir / "control.sock"]
-    return [*own, *usual_sockets()]
+        yield control
+        return
+    if loaded is not None:
+        yield loaded.control_socket
+    yield from usual_sockets()

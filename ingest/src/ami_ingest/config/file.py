@@ -203,11 +203,12 @@ def _agent(form: FileForm, folder: Path, resolver: Resolver, wrong: Mistakes) ->
         first = opened.setdefault((one.transport, one.host, one.port), number)
         if first != number and one.port:
             wrong.add(("listen", number), f"listen[{first}] opens the same socket; remove one")
-    control = config.control or config.state_dir / "control.sock"
-    if len(os.fsencode(control)) > _MOST_SOCKET_PATH:
+    if len(os.fsencode(config.control_socket)) > _MOST_SOCKET_PATH:
         at: Location = ("state_dir",) if config.control is None else ("control",)
         wrong.add(
-            at, f"{control} is longer than the {_MOST_SOCKET_PATH} octets of a socket's path; write a shorter one"
+            at,
+            f"{config.control_socket} is longer than the {_MOST_SOCKET_PATH} octets of a socket's path; "
+            "write a shorter one",
         )
     return config
 

@@ -102,7 +102,7 @@ class PushForm(Section):
     idle_timeout: Annotated[float, Span("1ms", "1d")] = Field(default="30s", validate_default=True)
     """Then what is unfinished becomes an incomplete record."""
     max_connections: Many = 15_000
-    """Open connections, over all sockets."""
+    """Open connections over all sockets, of meters that push and of meters that call in each."""
     max_connections_per_peer: Many = 15_000
     """Open connections of one address."""
     unknown: Literal["accept", "refuse"] = "accept"

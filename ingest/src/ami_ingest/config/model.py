@@ -15,6 +15,8 @@ from ami_ingest.config.target import Target
 
 PUBLIC_CLIENT: Final = 16
 """The client SAP that every meter answers without authentication (Green Book)."""
+CONTROL: Final = "control.sock"
+"""Name of the control socket in the state directory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,9 +218,19 @@ class AgentConfig:
     observe: str | None = None
     """Where metrics and health are served: `PORT`, `HOST:PORT` or `unix:PATH`."""
     control: Path | None = None
-    """The control socket; None: `control.sock` in the state directory."""
+    """The control socket; None: `CONTROL` in the state directory."""
     key_store: Path | None = None
     """The file of key encryption keys that wraps dedicated keys; None: no meter has one."""
     control_group: str | None = None
     """A group whose members may use the control socket; None: only the agent's own user."""
     meters: tuple[Meter, ...] = ()
+
+    @property
+    def control_socket(self) -> Path:
+        """Where the control socket is."""
+        return self.control or self.state_dir / CONTROL
+
+    @property
+    def most_connections(self) -> int:
+        """How many connections may come in: `push.max_connections` of meters that push, and of those that call in."""
+        return self.push.max_connections * len({one.role for one in self.listen if one.transport == "tcp"})

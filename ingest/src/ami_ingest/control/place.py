@@ -9,11 +9,8 @@ import os
 import socket
 import stat
 from pathlib import Path
-from typing import Final
 
 from ami_ingest.control.errors import ControlError
-
-NAME: Final = "control.sock"
 
 
 class Place:

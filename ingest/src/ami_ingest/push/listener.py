@@ -18,7 +18,6 @@ import structlog
 
 from ami_ingest.config.endpoint import location
 from ami_ingest.config.model import Listen, Push, Tls
-from ami_ingest.descriptors import OURS, raise_limit
 from ami_ingest.errors import IngestError
 from ami_ingest.push.admission import Admission, Sender
 from ami_ingest.push.connection import Connection
@@ -58,14 +57,12 @@ class Listener:
         self._servers: list[asyncio.Server] = []
         self._datagrams: list[tuple[asyncio.DatagramTransport, Datagrams]] = []
         self._sweeper: asyncio.Task[None] | None = None
-        self._said_files: tuple[int, int] | None = None
         self._dropped_before = 0
         self.kernel_drops = 0
         """Datagrams that the kernel dropped before we could read them, as of the last look two seconds ago at most."""
 
     async def start(self) -> None:
         """Open all sockets. Raises ListenerError, or ConfigError for files of TLS, with none left open."""
-        self._check_files()
         loop = asyncio.get_running_loop()
         for listen in self._sockets:
             try:
@@ -122,7 +119,6 @@ class Listener:
         """Take other bounds, policies and meters. Connections that are open stay so; the sockets stay as they are."""
         self._admission.apply(push, senders)
         self._intake.generation += 1
-        self._check_files()
 
     # -- what it does now ---------------------------------------------------------------------------------------
 
@@ -181,24 +177,6 @@ class Listener:
         if self._tls is None:
             raise ListenerError(f"Cannot listen on {location(listen.host, listen.port)} with TLS: it is not built in")
         return self._tls(listen.tls)
-
-    def _check_files(self) -> None:
-        """Raise the limit of open files, and say what it allows where that is another than before."""
-        files, wanted = raise_limit(), self._admission.push.max_connections
-        if self._said_files == (files, wanted):
-            return
-        self._said_files = files, wanted
-        allows = max(0, files - OURS)
-        if wanted > allows:
-            self._log.warning(
-                "the limit of open files is below max_connections",
-                open_files=files,
-                connections=allows,
-                max_connections=wanted,
-                remedy="raise the limit (LimitNOFILE in the systemd unit, or ulimit -n), or lower max_connections",
-            )
-        else:
-            self._log.info("open files", open_files=files, connections=allows)
 
     async def _sweep(self) -> None:
         """Flush what went idle. One sweep for all costs less than a timer for each."""
