@@ -24,7 +24,7 @@ from ami_ingest.config.model import LinkProfile
 from ami_ingest.config.target import Target
 from ami_ingest.meters.access import MeterAccess
 from ami_ingest.meters.counters import CounterStore
-from ami_ingest.meters.read import ProfileRange, read_in, read_meter
+from ami_ingest.meters.read import ProfileRange, read_meter, readings_in
 from ami_ingest.meters.reading import MeterReader
 from ami_ingest.meters.session_keys import SessionKeys
 from ami_keys.keystore import FileKeyStore, add_kek
@@ -135,7 +135,7 @@ async def test_under_a_dedicated_key(meters, secrets, tmp_path, framing, number)
     carried = set()
     for _ in range(2):
         session = await reader.open()
-        (answer,) = await read_in(reader, session, [Target.parse(f"3:{ENERGY}")])
+        (answer,) = [answer async for answer in readings_in(reader, session, [Target.parse(f"3:{ENERGY}")])]
         await session.close()
         (record,) = answer.records
         (answered,) = unframe(record.value, access.framing).apdus

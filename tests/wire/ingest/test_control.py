@@ -254,6 +254,35 @@ async def test_who_never_listens_is_put_off(tmp_path, log, monkeypatch):
     await server.stop()
 
 
+class Slow:
+    """A meter with two readings; the second comes when it is told to, and the end too."""
+
+    def __init__(self):
+        self.go_on = asyncio.Semaphore(0)
+
+    async def read(self, _meter, _targets, _profile, take):
+        for reading in range(2):
+            await take(reading)
+            await self.go_on.acquire()
+
+
+async def test_readings_are_given_as_they_come(tmp_path, log, monkeypatch):
+    monkeypatch.setattr(server_module, "reading_line", str)
+    monkeypatch.setattr(server_module.protocol, "reading_members", lambda reading: {"number": reading})
+    slow = Slow()
+    server = ControlServer(Place(tmp_path / "control.sock"), slow, None, log=log.logger())
+    await server.start()
+    reader, writer = await asyncio.open_unix_connection(str(tmp_path / "control.sock"))
+    writer.write(b'{"v":1,"do":"read","meter":"m","targets":["1.0.1.8.0.255"]}\n')
+    for number in range(2):
+        answer = json.loads(await asyncio.wait_for(reader.readline(), 20))
+        assert (answer["part"], answer["reading"]) == ("reading", {"number": number})
+        slow.go_on.release()
+    assert json.loads(await asyncio.wait_for(reader.readline(), 20))["readings"] == 2
+    writer.close()
+    await server.stop()
+
+
 async def test_who_goes_away_leaves_nothing_behind(running):
     for _ in range(3):
         _, writer = await asyncio.open_unix_connection(str(running))

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 import pytest
+from support.asked import read_asked
 from support.polled import Store, silent
 from support.proxy import Proxy
 
@@ -150,6 +151,30 @@ def ok(scheduler):
     return scheduler.stats.results["default", "OK"]
 
 
+async def test_what_is_asked_is_given_reading_by_reading_and_none_twice(serve, started):
+    """The kept association breaks on the way: the one made anew begins again."""
+    served = await serve()
+    scheduler = started([known(served.at, link=replace(LINK, keep_open_s=60.0))])
+    await until(lambda: ok(scheduler) == 1)
+    (connection,) = served.server._connections
+    taken, go_on = [], asyncio.Event()
+
+    async def take(reading):
+        taken.append(reading)
+        if len(taken) == 2:
+            await go_on.wait()
+            connection.cancel()
+
+    asked = asyncio.create_task(scheduler.read("meter-1", [ENERGY, ENERGY, ENERGY], None, take))
+    await until(lambda: len(taken) == 2)
+    assert not asked.done()
+    go_on.set()
+    await asyncio.wait_for(asked, 20)
+
+    assert len(taken) == 3
+    assert connection not in served.server._connections
+
+
 async def test_an_association_is_kept_and_used_again_then_released(serve, started, log):
     served = await serve()
     store = Store()
@@ -160,7 +185,7 @@ async def test_an_association_is_kept_and_used_again_then_released(serve, starte
     assert scheduler.stats.open_sessions == 1
 
     pinged = await scheduler.ping("meter-1")
-    readings = await scheduler.read("meter-1", [ENERGY])
+    readings = await read_asked(scheduler, "meter-1", [ENERGY])
 
     assert list(served.server._connections) == [connection]
     assert (pinged.connect_s, pinged.associate_s) == (0.0, 0.0)

@@ -4,6 +4,7 @@ import asyncio
 from datetime import datetime, timedelta, timezone
 
 import pytest
+from support.asked import read_asked
 from support.polled import Store
 
 from ami.readings.v1 import meter_readings_pb2 as pb
@@ -20,7 +21,7 @@ from ami_ingest.config.target import Target
 from ami_ingest.errors import SessionKeyFailed
 from ami_ingest.meters.access import MeterAccess
 from ami_ingest.meters.counters import CounterStore
-from ami_ingest.meters.read import ProfileRange, read_in, read_meter
+from ami_ingest.meters.read import ProfileRange, read_meter, readings_in
 from ami_ingest.meters.reading import MeterReader
 from ami_ingest.meters.session_keys import SessionKeys
 from ami_ingest.schedule.scheduler import Scheduler
@@ -124,7 +125,7 @@ async def test_what_is_read_under_one_opens_with_what_its_records_bring(start, t
     for _ in range(2):
         session = await reader.open()
         rows = ProfileRange(parse_obis("1.0.99.1.0.255"), NOW - timedelta(hours=6), NOW)
-        answers = await read_in(reader, session, [ENERGY], rows)
+        answers = [answer async for answer in readings_in(reader, session, [ENERGY], rows)]
         await session.close()
         records = [record for answer in answers for record in answer.records]
         assert {tag for record in records for tag in under(record)} == {0xD4}
@@ -213,22 +214,22 @@ async def test_the_agents_polls_wait_for_a_key_store_and_go_on_with_it(start, tm
     running = asyncio.create_task(scheduler.run())
     try:
         with pytest.raises(SessionKeyFailed):
-            await scheduler.read("m-1", [ENERGY])
+            await read_asked(scheduler, "m-1", [ENERGY])
         assert scheduler.stats.results["default", "SESSION_KEY_FAILED"] == 1
         assert store.records == []
 
         scheduler.wrap_by(kek)
-        (answer,) = await scheduler.read("m-1", [ENERGY])
+        (answer,) = await read_asked(scheduler, "m-1", [ENERGY])
         (message,) = normalized(answer.records, access, kek)
         assert message.readings
 
         add_kek(kek, "edge-2")
-        (answer,) = await scheduler.read("m-1", [ENERGY])
+        (answer,) = await read_asked(scheduler, "m-1", [ENERGY])
         assert b"edge-2" in dict(answer.records[0].headers)[headers.SESSION_KEY]
         assert any(line["event"] == "key encryption keys read again" for line in log)
 
         kek.write_text("{broken")
-        (answer,) = await scheduler.read("m-1", [ENERGY])
+        (answer,) = await read_asked(scheduler, "m-1", [ENERGY])
         assert b"edge-2" in dict(answer.records[0].headers)[headers.SESSION_KEY]
         assert any("refused, the old ones stay" in line["event"] for line in log)
     finally:

@@ -43,9 +43,13 @@ class OnDemand(Protocol):
     """Who reads meters now: the scheduler, before all else that is due."""
 
     async def read(
-        self, meter_id: str, targets: Sequence[Target], profile: ProfileRange | None = None
-    ) -> Sequence[Reading]:
-        """Read a meter of the inventory. Raises IngestError."""
+        self,
+        meter_id: str,
+        targets: Sequence[Target],
+        profile: ProfileRange | None,
+        take: Callable[[Reading], Awaitable[None]],
+    ) -> None:
+        """Read a meter of the inventory; `take` gets each reading as it comes. Raises IngestError."""
 
     async def ping(self, meter_id: str) -> Pinged:
         """See whether a meter of the inventory answers. Raises IngestError."""
@@ -185,14 +189,20 @@ class ControlServer:
     async def _read(self, request: Request, writer: asyncio.StreamWriter, who: str) -> Members:
         meter = request.text("meter")
         targets, profile = protocol.asked_of(request)
-        readings = await self._within(request, meter, who, lambda: self._on_demand.read(meter, targets, profile))
-        for reading in readings:
+        count = 0
+
+        async def take(reading: Reading) -> None:
+            nonlocal count
+            count += 1
             self._log.info(reading_line(reading), meter=meter, by=who)
             writer.write(
                 protocol.line({"id": request.id, "part": "reading", "reading": protocol.reading_members(reading)})
             )
-            await _flushed(writer)
-        return {"readings": len(readings)}
+            with contextlib.suppress(OSError):  # that nobody takes it ends the request, and is no fault of the meter
+                await _flushed(writer)
+
+        await self._within(request, meter, who, lambda: self._on_demand.read(meter, targets, profile, take))
+        return {"readings": count}
 
     async def _within(self, request: Request, meter: str, who: str, work: Callable[[], Awaitable[_T]]) -> _T:
         """Do what was asked within its time. What fails is logged by who does it; that time is up, here."""

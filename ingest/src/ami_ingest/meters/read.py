@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -55,21 +55,19 @@ async def read_meter(
 async def _read(reader: MeterReader, targets: Sequence[Target], profile: ProfileRange | None) -> list[Reading]:
     session = await reader.open()
     try:
-        return await read_in(reader, session, targets, profile)
+        return [reading async for reading in readings_in(reader, session, targets, profile)]
     finally:
         await session.close()
 
 
-async def read_in(
+async def readings_in(
     reader: MeterReader, session: MeterSession, targets: Sequence[Target], profile: ProfileRange | None = None
-) -> list[Reading]:
-    """Read as `read_meter` does, in a session that is open. Raises SessionError."""
-    readings = [await reader.read(session, target) for target in targets]  # one request at a time
+) -> AsyncIterator[Reading]:
+    """Read as `read_meter` does, in a session that is open; yield each reading as it comes. Raises SessionError."""
+    for target in targets:
+        yield await reader.read(session, target)
     if profile is not None:
         clock = (await reader.clock(session)).time
-        readings += [
-            reading
-            async for reading in reader.profile(session, profile.obis, profile.start, profile.end, clock)
-            if reading.rows != 0
-        ]
-    return readings
+        async for reading in reader.profile(session, profile.obis, profile.start, profile.end, clock):
+            if reading.rows != 0:
+                yield reading

@@ -24,7 +24,7 @@ from ami_ingest.errors import MeterUnknown, NotCalled, SessionError
 from ami_ingest.meters.access import MeterAccess
 from ami_ingest.meters.counters import CounterStore
 from ami_ingest.meters.ping import Pinged, ping
-from ami_ingest.meters.read import ProfileRange, read_in
+from ami_ingest.meters.read import ProfileRange, readings_in
 from ami_ingest.meters.reading import MeterReader, Reading
 from ami_ingest.meters.rows import Hole
 from ami_ingest.meters.session import MeterSession
@@ -176,18 +176,29 @@ class Scheduler:
     # -- what others ask for ------------------------------------------------------------------------------------
 
     async def read(
-        self, meter_id: str, targets: Sequence[Target], profile: ProfileRange | None = None
-    ) -> list[Reading]:
+        self,
+        meter_id: str,
+        targets: Sequence[Target],
+        profile: ProfileRange | None,
+        take: Callable[[Reading], Awaitable[None]],
+    ) -> None:
         """Read attributes, and at most one profile range, of a meter of the inventory, before all else.
 
-        A job of that meter that runs is finished first. Nothing goes to the store. Raises MeterUnknown, SessionError
-        or another IngestError.
+        `take` gets each reading as it comes; the meter is read on when that is done. A job of that meter that runs is
+        finished first. Nothing goes to the store. Raises MeterUnknown, SessionError or another IngestError.
         """
+        taken = 0
 
-        async def work(reader: MeterReader, session: MeterSession) -> list[Reading]:
-            return await read_in(reader, session, targets, profile)
+        async def work(reader: MeterReader, session: MeterSession) -> None:
+            nonlocal taken
+            number = 0
+            async for reading in readings_in(reader, session, targets, profile):
+                number += 1
+                if number > taken:  # where a kept association ended on the way, the new one begins again
+                    taken = number
+                    await take(reading)
 
-        return await self._ask(meter_id, work)
+        await self._ask(meter_id, work)
 
     async def ping(self, meter_id: str) -> Pinged:
         """Read the logical device name of a meter of the inventory, before all else; raises as `read`."""

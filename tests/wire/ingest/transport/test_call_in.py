@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timezone
 
 import pytest
+from support.asked import read_asked
 from support.certificates import Authority
 
 from ami_dlms import apdu, axdr
@@ -332,7 +333,7 @@ async def test_a_meter_that_called_is_read_by_the_scheduler(house, tmp_path, log
     caller = await Caller(1).call(address)
 
     await asyncio.wait_for(until(lambda: any(b"00000001" in record.value for record in store)), 20)
-    (reading,) = await asyncio.wait_for(scheduler.read("m1", [TARGET]), 20)
+    (reading,) = await asyncio.wait_for(read_asked(scheduler, "m1", [TARGET]), 20)
 
     assert b"00000001" in reading.records[0].value
     await caller.hang_up()
@@ -383,7 +384,7 @@ async def test_what_it_says_under_the_key_of_its_association_brings_that_key(hou
     _, address, _ = await house(meter, on_call=on_call)
     await caller.call(address)
     await asyncio.wait_for(called.wait(), 20)
-    (reading,) = await asyncio.wait_for(scheduler.read("m1", [TARGET]), 20)
+    (reading,) = await asyncio.wait_for(read_asked(scheduler, "m1", [TARGET]), 20)
 
     carried = dict(reading.records[0].headers)["ami-session-key"]
     dedicated = unwrap_session_key(carried, caller.meter.system_title, FileKeyStore(tmp_path / "kek.json"))
