@@ -22,7 +22,7 @@ from ami_dlms.obis import parse_obis
 from ami_dlms.security import Keys
 from ami_dlms.server import ServerSettings
 from ami_ingest.config.credentials import Credentials
-from ami_ingest.config.endpoint import Endpoint
+from ami_ingest.config.endpoint import Endpoint, Scheme
 from ami_ingest.config.model import ClockPolicy, LinkProfile, Meter, Network, Poll, Profile, Schedule
 from ami_ingest.config.target import Target
 from ami_ingest.errors import ConnectionFailed, MeterUnknown
@@ -415,8 +415,8 @@ async def test_a_meter_that_shows_a_lower_counter_than_before_is_told_and_ours_i
     assert clients == [16, 1, 16, 1]
 
 
-async def test_frames_that_came_right_when_repeated_are_told_of_their_line(serve, behave, started, log):
-    served = await serve(framing=Framing.HDLC)
+def damages_one_frame_of(served):
+    """Lead to a meter, and damage the first frame of its answers."""
     damaged = []
 
     async def damages_one(reader, writer):
@@ -432,14 +432,34 @@ async def test_frames_that_came_right_when_repeated_are_told_of_their_line(serve
 
         await asyncio.gather(pump(reader, there[1]), back())
 
-    at = await behave(damages_one, "hdlc+tcp")
-    link = LinkProfile(connect_timeout_s=20.0, request_timeout_s=3.0)
-    scheduler = started([known(at, link=link)])
+    return damages_one
+
+
+async def test_frames_that_came_right_when_repeated_are_told_of_their_line(serve, behave, started, log):
+    served = await serve(framing=Framing.HDLC)
+    at = await behave(damages_one_frame_of(served), "hdlc+tcp")
+    scheduler = started([known(at, link=replace(LINK, request_timeout_s=3.0))])
     await until(lambda: ok(scheduler) == 1)
 
     warning = next(entry for entry in log if entry.get("code") == "CRC_ERROR")
     assert re.fullmatch(rf"CRC Error \(1 of \d+ frames on {at.location}\)", warning["event"])
     assert scheduler.stats.crc_errors == {at.location: 1}
+
+
+async def test_each_meter_that_calls_in_has_a_line_of_its_own(serve, behave, started, log):
+    served = [await serve(serial, framing=Framing.HDLC) for serial in (1, 2)]
+    ways = [await behave(damages_one_frame_of(served[0]), "hdlc+tcp"), served[1].at._replace(scheme=Scheme.HDLC_TCP)]
+    address = Endpoint.parse("hdlc+call-in://")
+    names = ["good", "bad"]
+    scheduler = started([known(address, name, link=replace(LINK, request_timeout_s=3.0)) for name in names])
+    for count, name in enumerate(names, 1):
+        scheduler.adopt(name, await open_link(ways.pop(), connect_timeout_s=20.0))
+        await until(lambda count=count: ok(scheduler) == count)
+
+    warning = next(entry for entry in log if entry.get("code") == "CRC_ERROR")
+    frames = int(re.fullmatch(r"CRC Error \(1 of (\d+) frames on hdlc\+call-in of bad\)", warning["event"])[1])
+    assert scheduler.stats.crc_errors == {"hdlc+call-in of bad": 1}
+    assert frames < 15, "those of the good meter are not among them"
 
 
 async def test_a_push_behind_an_answer_is_kept(serve, behave, started):

@@ -9,7 +9,7 @@ from ami_dlms.framing.counts import LineCounts
 
 @dataclass(slots=True)
 class Line:
-    """One line: a serial port, or one address; all meters behind it count together."""
+    """One line: a serial port, one address, or a meter that calls in; all meters behind it count together."""
 
     name: str
     frames: int = 0

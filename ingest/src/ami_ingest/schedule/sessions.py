@@ -112,6 +112,8 @@ class Sessions:
     def _make_reader(self, meter: Meter) -> MeterReader:
         access = MeterAccess.of(meter)
         name = meter.address.location
+        if meter.address.scheme.is_call_in:
+            name = f"{name} of {meter.id}"  # each has called over a line of its own
         line = self._lines.setdefault(name, Line(name)) if access.framing is Framing.HDLC else None
         return MeterReader(
             access,
