@@ -1,6 +1,8 @@
 """Sessions, readings and polls against virtual meters."""
 
 import asyncio
+import os
+import threading
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -8,6 +10,7 @@ from support.polled import Store
 
 from ami.raw.v1.exchange_pb2 import Exchange
 from ami_dlms import apdu
+from ami_dlms.apdu import CosemAttribute
 from ami_dlms.axdr import Data
 from ami_dlms.client import Authentication
 from ami_dlms.cosem_time import CosemDateTime
@@ -21,8 +24,9 @@ from ami_ingest.config.model import LinkProfile, Meter, Poll, Profile, Schedule
 from ami_ingest.config.target import Target
 from ami_ingest.errors import AssociationRejected, ExchangeFailed, NoAnswer
 from ami_ingest.meters.access import MeterAccess
-from ami_ingest.meters.counters import CounterStore
+from ami_ingest.meters.counters import STEP, CounterStore
 from ami_ingest.meters.read import ProfileRange, read_meter
+from ami_ingest.meters.reading import MeterReader
 from ami_ingest.schedule.scheduler import Scheduler
 from ami_simulator import MeterServer, VirtualMeter
 
@@ -199,6 +203,28 @@ async def test_a_lost_state_directory_does_not_bring_counters_back(start, tmp_pa
     ]
     assert values[1] > 0
     assert meter is not None
+
+
+class SmallBlocks(CounterStore):
+    """Reserves so few counters at a time that a session goes through many blocks."""
+
+    def counter(self, system_title, key):
+        return super().counter(system_title, key, block=2 * STEP)
+
+
+async def test_the_event_loop_never_waits_for_the_disk_of_the_counters(start, tmp_path, log, monkeypatch):
+    _, access = await start("hls-gmac")
+    waited = []
+    sync = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda file: (waited.append(threading.current_thread()), sync(file)))
+
+    session = await MeterReader(access, SmallBlocks(tmp_path), agent="edge-1", log=log.logger()).open()
+    for _ in range(6 * STEP):
+        await session.get(CosemAttribute(3, ENERGY, 2))
+    await session.close()
+
+    assert len(waited) > 4
+    assert threading.current_thread() not in waited
 
 
 def configured(access, number=1, *, read=(), profiles=(), timeout_s=20.0):

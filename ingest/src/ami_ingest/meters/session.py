@@ -26,11 +26,18 @@ from ami_dlms.client import (
 from ami_dlms.errors import DlmsError, UsageError
 from ami_dlms.framing import Framing
 from ami_dlms.framing.counts import LineCounts
-from ami_dlms.security import CounterProvider
 from ami_ingest.config.endpoint import Endpoint
 from ami_ingest.config.model import Tls
-from ami_ingest.errors import ConnectionClosed, ConnectionFailed, ExchangeFailed, NoAnswer, SessionError
+from ami_ingest.errors import (
+    ConnectionClosed,
+    ConnectionFailed,
+    CounterError,
+    ExchangeFailed,
+    NoAnswer,
+    SessionError,
+)
 from ami_ingest.meters import failure
+from ami_ingest.meters.counters import DurableCounter
 from ami_ingest.meters.line import Line
 from ami_ingest.record import MAX_VALUE
 from ami_ingest.transport import Link, open_link
@@ -55,6 +62,7 @@ class MeterSession:
         "_associated",
         "_client",
         "_connect_timeout_s",
+        "_counter",
         "_counts",
         "_endpoint",
         "_line",
@@ -75,7 +83,7 @@ class MeterSession:
         endpoint: Endpoint,
         settings: ClientSettings,
         *,
-        counter: CounterProvider | None = None,
+        counter: DurableCounter | None = None,
         timeout_s: float = 10.0,
         connect_timeout_s: float | None = None,
         tls: Tls | None = None,
@@ -85,6 +93,7 @@ class MeterSession:
         self._endpoint = endpoint
         self._tls = tls
         self._client = Client(settings, counter)
+        self._counter = counter
         self._timeout_s = timeout_s
         self._connect_timeout_s = timeout_s if connect_timeout_s is None else connect_timeout_s
         self._repeats = settings.framing is Framing.HDLC or settings.datagrams
@@ -146,7 +155,7 @@ class MeterSession:
         connected = time.monotonic()
         self.connect_s = connected - began
         try:
-            self._associated = await self._exchange(_encode(self._client.associate), Associated)
+            self._associated = await self._exchange(await self._encode(self._client.associate), Associated)
         except BaseException:
             await self._link.close()
             self._link = None
@@ -158,14 +167,14 @@ class MeterSession:
     async def get(self, attribute: CosemAttribute, access: SelectiveAccess | None = None) -> Answer:
         """Read one attribute, block transfers included. Raises SessionError; the session is unusable afterwards."""
         try:
-            return await self._exchange(_encode(lambda: self._client.get(attribute, access)), Answer)
+            return await self._exchange(await self._encode(lambda: self._client.get(attribute, access)), Answer)
         except SessionError as error:
             error.phase = self.phase
             raise
 
     async def set(self, attribute: CosemAttribute, value: Data) -> Answer:
         """Write one attribute; the result says whether the meter took it. Raises SessionError, as `get`."""
-        return await self._exchange(_encode(lambda: self._client.set(attribute, value)), Answer)
+        return await self._exchange(await self._encode(lambda: self._client.set(attribute, value)), Answer)
 
     async def detach(self) -> Link:
         """Release the association and hand the link over for another one, as over a connection that the meter opened.
@@ -175,7 +184,7 @@ class MeterSession:
         link = self._link
         if link is None or not self._usable:
             raise ExchangeFailed("The session is not open", "open it first")
-        request = _encode(self._client.release)
+        request = await self._encode(self._client.release)
         if request:
             await self._exchange(request, Released)
         self._link = None
@@ -186,15 +195,17 @@ class MeterSession:
         """Release the association if it still stands, and disconnect."""
         if self._link is None:
             return
-        if self._usable:
-            with contextlib.suppress(SessionError, DlmsError):
-                self._timeout_s = min(self._timeout_s, _RELEASE_S)
-                request = _encode(self._client.release)
-                if request:
-                    await self._exchange(request, Released)
-        self._usable = False
-        link, self._link = self._link, None
-        await link.close()
+        try:
+            if self._usable:
+                with contextlib.suppress(SessionError, DlmsError, CounterError):
+                    self._timeout_s = min(self._timeout_s, _RELEASE_S)
+                    request = await self._encode(self._client.release)
+                    if request:
+                        await self._exchange(request, Released)
+        finally:
+            self._usable = False
+            link, self._link = self._link, None
+            await link.close()
 
     async def __aenter__(self) -> MeterSession:
         await self.open()
@@ -207,6 +218,19 @@ class MeterSession:
         trace: TracebackType | None,
     ) -> None:
         await self.close()
+
+    async def _encode(self, make: Callable[[], bytes]) -> bytes:
+        """Let the client make a request; what it refuses is a setting of ours."""
+        try:
+            await self._counted()
+            return make()
+        except UsageError as error:
+            raise ExchangeFailed(str(error), "correct the settings of this meter") from None
+
+    async def _counted(self) -> None:
+        """Wait until the counter values of the client's next step are on disk."""
+        if self._counter is not None:
+            await self._counter.ready()
 
     async def _exchange(self, request: bytes, wanted: type[_E]) -> _E:
         """Send a request and wait for the event that answers it."""
@@ -236,6 +260,7 @@ class MeterSession:
         deadline = now + self._timeout_s
         received = 0
         while True:
+            await self._counted()
             wait = deadline - now
             if self._repeats:
                 wait = min(wait, self._timeout_s / _TRIES)
@@ -277,14 +302,6 @@ class MeterSession:
         self._line.add(self._counts, now)
         self._counts = now
         return now
-
-
-def _encode(make: Callable[[], bytes]) -> bytes:
-    """Let the client make a request; what it refuses is a setting of ours."""
-    try:
-        return make()
-    except UsageError as error:
-        raise ExchangeFailed(str(error), "correct the settings of this meter") from None
 
 
 def _raise(event: Event) -> None:

@@ -1,15 +1,18 @@
 """Invocation counters never repeat, whatever happens."""
 
+import asyncio
+import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 
 import pytest
 
 from ami_dlms.errors import UsageError
 from ami_ingest.errors import CounterError
-from ami_ingest.meters.counters import LAST, CounterStore
+from ami_ingest.meters.counters import LAST, STEP, CounterStore
 
 pytestmark = pytest.mark.unit
 
@@ -82,6 +85,96 @@ def test_a_folder_that_cannot_be_written_is_said(tmp_path):
 
     with pytest.raises(CounterError, match="cannot be kept"):
         CounterStore(tmp_path / "counters").counter(TITLE, KEY).next()
+
+
+class Disk:
+    """A disk that takes as long as it is told; it knows who had to wait for it."""
+
+    def __init__(self, monkeypatch):
+        self.free = threading.Event()
+        self.free.set()
+        self.waited = set()
+        monkeypatch.setattr(os, "fsync", self._sync)
+
+    def _sync(self, _descriptor):
+        self.waited.add(threading.current_thread())
+        assert self.free.wait(60)
+
+
+@pytest.fixture
+def disk(monkeypatch):
+    disk = Disk(monkeypatch)
+    yield disk
+    disk.free.set()
+
+
+async def test_the_next_block_is_reserved_while_values_are_left(store, tmp_path, disk):
+    counter = store.counter(TITLE, KEY, block=4 * STEP)
+    used = []
+    for _ in range(20 * STEP):
+        await counter.ready()
+        used.append(counter.next())
+        (file,) = (tmp_path / "counters").glob("*.json")
+        assert used[-1] < json.loads(file.read_text())["next"], "on disk before it is used"
+
+    assert used == list(range(20 * STEP))
+    assert threading.current_thread() not in disk.waited, "the event loop waits for no disk"
+
+
+async def test_a_session_waits_for_a_slow_disk_where_values_run_out_and_nothing_else_does(store, disk):
+    counter = store.counter(TITLE, KEY, block=4 * STEP)
+    used = []
+    await counter.ready()
+    disk.free.clear()
+    while len(used) <= 3 * STEP:
+        await asyncio.wait_for(counter.ready(), 10)
+        used.append(counter.next())
+    waiting = [asyncio.create_task(counter.ready()) for _ in range(3)]
+    waiting.pop().cancel()
+    await asyncio.wait(waiting, timeout=0.05)
+    assert not any(task.done() for task in waiting)
+
+    disk.free.set()
+    await asyncio.wait_for(asyncio.gather(*waiting), 60)
+    used += [counter.next() for _ in range(4 * STEP)]
+    assert used == list(range(len(used)))
+    assert threading.current_thread() not in disk.waited
+
+
+async def test_a_block_on_its_way_does_not_undo_a_raise(store, disk):
+    counter = store.counter(TITLE, KEY, block=4 * STEP)
+    await counter.ready()
+    used = [counter.next() for _ in range(3 * STEP)]
+    await counter.ready()
+    counter.raise_to(100_000)
+    for _ in range(10 * STEP):
+        await counter.ready()
+        used.append(counter.next())
+
+    assert len(set(used)) == len(used)
+    assert min(used[3 * STEP :]) == 100_000
+
+
+async def test_a_disk_that_fails_is_told_to_who_needs_it_and_tried_again(store, disk, monkeypatch):
+    counter = store.counter(TITLE, KEY, block=4 * STEP)
+    await counter.ready()
+    works = os.fsync
+
+    def fails(_descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", fails)
+    used = []
+    with pytest.raises(CounterError, match="cannot be kept"):
+        for _ in range(4 * STEP):
+            await counter.ready()
+            used.append(counter.next())
+    assert len(used) >= 3 * STEP, "what is reserved is used"
+
+    monkeypatch.setattr(os, "fsync", works)
+    await counter.ready()
+    used += [counter.next() for _ in range(4 * STEP)]
+    assert len(set(used)) == len(used)
 
 
 USER = """
