@@ -44,8 +44,12 @@ class MeterTime:
         if abs(apparent - offset) > _DRIFT or abs(offset) > _FARTHEST:
             # The clock is wrong by more than any zone: believe what it says about itself.
             offset = timedelta(minutes=-(clock.deviation or 0))
-        offset = _offset(zone, now, offset)
-        return cls(local.replace(tzinfo=timezone.utc) - offset, offset, clock.deviation, zone)
+        shown = local.replace(tzinfo=timezone.utc)
+        if zone is not None:
+            # It may be late for the change of the hour: of two equal local times it shows the one that is nearer.
+            nearer = min(_in_zone(local, zone), key=lambda instant: abs(instant - now))
+            offset = shown - nearer
+        return cls(shown - offset, offset, clock.deviation, zone)
 
     def stamp(self, instant: datetime) -> CosemDateTime:
         """Write an instant (aware) as the meter's clock would show it."""
@@ -63,7 +67,10 @@ class MeterTime:
         if local is None:
             return None
         if self.zone is not None:
-            return local.replace(tzinfo=self.zone).astimezone(timezone.utc)
+            first, second = _in_zone(local, self.zone)
+            # Of two equal local times the second is winter's, and the clock status says which one it is. What the
+            # change leaves out is no such pair: there the second one comes before the first.
+            return second if first < second and stamp.daylight_saving is False else first
         offset = self.offset
         if stamp.deviation is not None and self.deviation is not None:
             offset += timedelta(minutes=self._sign * (stamp.deviation - self.deviation))
@@ -81,7 +88,7 @@ class MeterTime:
 
     def _from_local(self, local: datetime) -> datetime:
         if self.zone is not None:
-            return local.replace(tzinfo=self.zone).astimezone(timezone.utc)
+            return _in_zone(local, self.zone)[0]
         return local.replace(tzinfo=timezone.utc) - self.offset
 
     @property
@@ -95,6 +102,12 @@ class MeterTime:
         if self.zone is None:
             return False
         return bool(instant.astimezone(self.zone).dst())
+
+
+def _in_zone(local: datetime, zone: ZoneInfo) -> tuple[datetime, datetime]:
+    """Return the instants (UTC) of a local time: two where it comes twice or not at all, else the same twice."""
+    first, second = (local.replace(tzinfo=zone, fold=fold).astimezone(timezone.utc) for fold in (0, 1))
+    return first, second
 
 
 def _offset(zone: ZoneInfo | None, instant: datetime, otherwise: timedelta) -> timedelta:

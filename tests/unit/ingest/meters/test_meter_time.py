@@ -4,6 +4,8 @@ from datetime import datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ami_dlms.cosem_time import CosemDateTime
 from ami_ingest.meters.meter_time import MeterTime
@@ -12,6 +14,11 @@ pytestmark = pytest.mark.unit
 
 NOW = datetime(2026, 1, 15, 12, 0, 0, tzinfo=timezone.utc)
 VIENNA = ZoneInfo("Europe/Vienna")
+BERLIN = ZoneInfo("Europe/Berlin")
+AUTUMN = datetime(2026, 10, 25, 1, 0, tzinfo=timezone.utc)
+"""When clocks in Berlin go from 3:00 back to 2:00."""
+SPRING = datetime(2026, 3, 29, 1, 0, tzinfo=timezone.utc)
+"""When they go from 2:00 to 3:00."""
 
 
 def clock(hour, minute=0, deviation=None, day=15, year=2026):
@@ -96,3 +103,55 @@ def test_a_day_of_23_hours_is_one_piece():
 
 def test_nothing_to_cut():
     assert list(MeterTime.of(None, NOW).days(NOW, NOW - timedelta(seconds=1))) == []
+
+
+def shown_in_berlin(instant, *, bit=True):
+    """What a clock in Berlin shows; some have no bit for summer."""
+    local = instant.astimezone(BERLIN)
+    return CosemDateTime.from_datetime(local, (0x80 if local.dst() else 0) if bit else None)
+
+
+QUARTERS = [timedelta(minutes=15 * number) for number in range(-16, 17)]
+
+
+@pytest.mark.parametrize("read", [timedelta(hours=-3), timedelta(minutes=-20), timedelta(minutes=20)])
+def test_rows_of_the_doubled_hour_are_told_apart(read):
+    time = MeterTime.of(shown_in_berlin(AUTUMN + read), AUTUMN + read, BERLIN)
+    rows = [AUTUMN + quarter for quarter in QUARTERS]
+
+    assert [time.instant(shown_in_berlin(row)) for row in rows] == rows
+
+
+def test_without_the_bit_the_doubled_hour_is_the_first():
+    time = MeterTime.of(None, NOW, BERLIN)
+
+    assert time.instant(shown_in_berlin(AUTUMN + QUARTERS[0], bit=False)) == AUTUMN + QUARTERS[0]
+    assert time.instant(shown_in_berlin(AUTUMN, bit=False)) == AUTUMN - timedelta(hours=1)
+
+
+def test_a_clock_that_has_not_gone_on_in_spring_is_an_hour_behind_then():
+    time = MeterTime.of(None, NOW, BERLIN)
+    left_out = CosemDateTime.from_datetime(datetime(2026, 3, 29, 2, 15), 0)  # noqa: DTZ001  local
+
+    assert time.instant(left_out) == SPRING + timedelta(minutes=15)
+
+
+@pytest.mark.parametrize("change", [AUTUMN, SPRING])
+@pytest.mark.parametrize("late", [timedelta(seconds=-40), timedelta(0), timedelta(seconds=40)])
+def test_a_clock_that_is_late_for_the_change_is_not_an_hour_off(change, late):
+    for quarter in QUARTERS:
+        shows = change + quarter + timedelta(seconds=5)
+        assert MeterTime.of(shown_in_berlin(shows), shows + late, BERLIN).now == shows
+
+
+SECONDS = st.integers(946_684_800, 2_114_380_800)
+"""2000 to 2036."""
+
+
+@given(SECONDS, SECONDS)
+def test_a_stamp_written_and_read_is_the_same_instant(instant, now):
+    instant, now = (datetime.fromtimestamp(each, timezone.utc) for each in (instant, now))
+    time = MeterTime.of(shown_in_berlin(now), now, BERLIN)
+
+    assert time.instant(time.stamp(instant)) == instant
+    assert time.stamp(instant) == shown_in_berlin(instant)

@@ -2,11 +2,13 @@
 
 from collections import Counter
 from datetime import datetime, timedelta, timezone
+from zoneinfo import ZoneInfo
 
 import pytest
 from support.polled import Store
 
 from ami.raw.v1.exchange_pb2 import Exchange
+from ami_dlms.cosem_time import CosemDateTime
 from ami_ingest.config.model import Profile
 from ami_ingest.meters.meter_time import MeterTime
 from ami_ingest.meters.reading import Reading
@@ -94,3 +96,60 @@ async def test_more_absences_than_are_told_apart_lose_no_row(rows):
 
     assert reader.read.keys() == every_hour(44)
     assert len(rows._store.positions) == 9
+
+
+BERLIN = ZoneInfo("Europe/Berlin")
+QUARTER = timedelta(minutes=15)
+AUTUMN = datetime(2026, 10, 25, 1, 0, tzinfo=timezone.utc)
+"""When clocks in Berlin go from 3:00 back to 2:00."""
+
+
+def shown_in_berlin(instant):
+    local = instant.astimezone(BERLIN)
+    return CosemDateTime.from_datetime(local, 0x80 if local.dst() else 0)
+
+
+class InBerlin:
+    """A meter with a row each quarter of an hour, stamped in local time, which it compares as it does."""
+
+    def __init__(self, compared):
+        self.compared = compared
+        self.now = AUTUMN
+        self.read = Counter()
+
+    async def period_s(self, session, obis):
+        return 900
+
+    async def profile(self, session, obis, start, end, clock):
+        for first, last in clock.days(start, end):
+            bounds = [self.compared(clock.stamp(bound)) for bound in (first, last)]
+            rows = [AUTUMN + number * QUARTER for number in range(-40, 41) if AUTUMN + number * QUARTER <= self.now]
+            came = [row for row in rows if bounds[0] <= self.compared(shown_in_berlin(row)) <= bounds[1]]
+            self.read.update(came)
+            yield Reading((), Exchange(), tuple(clock.instant(shown_in_berlin(row)) for row in came), len(came))
+
+    async def turns(self, rows):
+        """Read it each quarter of an hour through the night of the change, and then what was missing."""
+        missing = []
+        for number in range(-24, 25):
+            self.now = AUTUMN + number * QUARTER + timedelta(minutes=2)
+            clock = MeterTime.of(shown_in_berlin(self.now), self.now, BERLIN)
+            missing += (await rows.newest(self, None, clock))[1]
+        for hole in missing:
+            await rows.fill(self, None, clock, hole)
+        return {AUTUMN + number * QUARTER for number in range(-27, 25)}
+
+
+async def test_rows_of_the_doubled_hour_are_read_once():
+    meter = InBerlin(CosemDateTime.utc)
+    wanted = await meter.turns(RowsRead(Store(), "m-1", PROFILE))
+
+    assert meter.read.keys() == wanted
+    assert set(meter.read.values()) == {1}
+
+
+async def test_a_meter_that_compares_local_times_loses_no_row_of_the_doubled_hour():
+    meter = InBerlin(CosemDateTime.local)
+    wanted = await meter.turns(RowsRead(Store(), "m-1", PROFILE))
+
+    assert meter.read.keys() == wanted
