@@ -12,6 +12,7 @@
         ├── ConnectionFailed   no connection: refused, no route, name unknown
         ├── ConnectionClosed   the meter closed while an answer was awaited
         ├── NoAnswer           silence until the timeout
+        ├── DeadlinePassed     answers came, and not all of them in time
         ├── PartialFrame       octets came, but no whole frame
         ├── CrcError           frames came, but with wrong check sequences
         ├── AssociationRejected
@@ -119,6 +120,12 @@ class NoAnswer(SessionError):
     """The meter said nothing until the timeout."""
 
     code = "T1_TIMEOUT"
+
+
+class DeadlinePassed(SessionError):
+    """The meter was still being read when its time was up."""
+
+    code = "DEADLINE_PASSED"
 
 
 class PartialFrame(SessionError):

@@ -1,11 +1,13 @@
 """The scheduler against virtual meters: turns, retries, what is asked meanwhile, rows that were missing."""
 
 import asyncio
+import itertools
 import re
 import time
 from collections import Counter
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
+from types import SimpleNamespace
 
 import pytest
 from support.asked import read_asked
@@ -28,6 +30,7 @@ from ami_ingest.config.target import Target
 from ami_ingest.errors import ConnectionFailed, MeterUnknown
 from ami_ingest.meters.counters import CounterStore
 from ami_ingest.schedule import backoff, breaker
+from ami_ingest.schedule import scheduler as scheduler_module
 from ami_ingest.schedule.scheduler import Scheduler
 from ami_ingest.transport import open_link
 from ami_normalize import render
@@ -865,6 +868,27 @@ async def test_rows_of_an_absence_are_read_after_the_newest_and_after_a_restart(
     start = min(came)
     assert sorted(came) == [start + PERIOD * number for number in range(len(came))]
     assert max(came) == datetime(2026, 3, 3, 12, 0, tzinfo=timezone.utc)
+    assert set(came.values()) == {1}
+
+
+async def test_backfill_lets_go_after_its_share_of_time_and_goes_on(serve, started, log, monkeypatch):
+    clock = [NOW - timedelta(days=6)]
+    served = await serve(now=lambda: clock[0])
+    store = Store()
+    schedule = Schedule("rows", 3600.0, jitter_s=0.001, profiles=(Profile(PROFILE, 3600),))
+    first = started([known(served.at, schedules=(schedule,))], store)
+    await until(lambda: ok(first) == 1)
+    clock[0] = NOW
+
+    hours = itertools.count(0.0, 3600.0)
+    monkeypatch.setattr(scheduler_module, "time", SimpleNamespace(monotonic=lambda: next(hours)))
+    second = started([known(served.at, schedules=(schedule,))], store)
+    await until(lambda: "missing rows were looked for" in log.events())
+
+    assert ok(second) > 4, "the turn, and backfill day by day"
+    assert second.stats.results.total() == ok(second)
+    came = Counter(all_stamps(store))
+    assert sorted(came) == [min(came) + PERIOD * number for number in range(len(came))]
     assert set(came.values()) == {1}
 
 

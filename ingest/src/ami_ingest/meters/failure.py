@@ -18,6 +18,7 @@ from ami_ingest.errors import (
     ConnectionClosed,
     ConnectionFailed,
     CrcError,
+    DeadlinePassed,
     ExchangeFailed,
     NoAnswer,
     PartialFrame,
@@ -52,6 +53,15 @@ def overdue(deadline_s: float) -> NoAnswer:
         f"Timer T1 Timeout (no answer within {deadline_s:g} s)",
         f"{_SAYS_NOTHING}, then the link; read less at once, or allow more time",
         "the meter did not give everything in time",
+    )
+
+
+def deadline_passed(seconds: float) -> DeadlinePassed:
+    """Return the error of a job that was given `seconds` and was ended while it went on."""
+    return DeadlinePassed(
+        f"Deadline Passed (not done within {seconds:.3g} s)",
+        "look at how fast its link is; ask for less in a turn, give the schedule more time, or allow more at once",
+        "the meter was still being read when the time was up: it answers slowly, or its turn could begin only late",
     )
 
 

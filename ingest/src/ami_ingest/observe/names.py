@@ -30,7 +30,7 @@ POLLS: Final = Metric(
 )  # fmt: skip
 TURNS: Final = Metric(
     "ami_agent_turns", "counter", "turns of meters by their deadline: in-time, late, missed",
-    "missed grows: see the results of the polls; late grows: see waiting, concurrency and the links",
+    "missed grows: see the results of the polls, waiting, concurrency and the links; late: the clock was set meanwhile",
     ("group", "outcome"),
 )  # fmt: skip
 IN_TIME: Final = Metric(

@@ -20,7 +20,8 @@ import structlog
 
 from ami_ingest.config.model import Meter, Network, Poll, Profile, Schedule
 from ami_ingest.config.target import Target
-from ami_ingest.errors import MeterUnknown, NotCalled, SessionError
+from ami_ingest.errors import DeadlinePassed, MeterUnknown, NotCalled, SessionError
+from ami_ingest.meters import failure
 from ami_ingest.meters.access import MeterAccess
 from ami_ingest.meters.counters import CounterStore
 from ami_ingest.meters.ping import Pinged, ping
@@ -37,7 +38,7 @@ from ami_ingest.schedule.report import Report
 from ami_ingest.schedule.roster import MeterState
 from ami_ingest.schedule.rows_read import Store
 from ami_ingest.schedule.session_work import SessionWork
-from ami_ingest.schedule.sessions import Sessions
+from ami_ingest.schedule.sessions import Sessions, Work
 from ami_ingest.schedule.stats import PollStats
 from ami_ingest.transport.link import Link
 
@@ -49,6 +50,8 @@ _LONGEST_SLEEP_S: Final = 60.0
 _SET_BACK_S: Final = 60.0
 """A clock that is behind where it was by more than this was set back."""
 _BACKFILL_TRIES: Final = 3
+_BACKFILL_S: Final = 600.0
+"""How long backfill may hold a meter and a slot; it lets go by itself after the step in which half of that passes."""
 _CLOSING_AT_ONCE: Final = 200
 _CLOSING_S: Final = 5.0
 """How long a stop waits for associations to be released."""
@@ -473,12 +476,19 @@ class Scheduler:
 
     async def _turn(self, state: MeterState, job: TurnJob) -> None:
         await self._store.room()
+        left_s = job.deadline - self._now()
+        if left_s <= 0:
+            if _current(state, job):
+                self._not_in_time(state, job, self._now())
+            return
         try:
-            missing = await self._sessions.use(
-                state, lambda reader, session: self._work(state, reader, session).turn(job)
+            missing = await self._within(
+                left_s, state, lambda reader, session: self._work(state, reader, session).turn(job)
             )
         except Exception as error:  # noqa: BLE001  one meter's trouble, or a defect it shows, is not the others'
-            self._turn_failed(state, job, error)
+            # Who was given no time for a single answer is not to blame.
+            fair = not isinstance(error, DeadlinePassed) or left_s >= state.meter.link.request_timeout_s
+            self._turn_failed(state, job, error, fair=fair)
             return
         self._report.count(state, None)
         now = self._now()
@@ -491,8 +501,11 @@ class Scheduler:
                 if profile.obis in missing:
                     self._look_for(state, profile, missing[profile.obis], now)
 
-    def _turn_failed(self, state: MeterState, job: TurnJob, error: Exception) -> None:
-        """Try again within the deadline where that makes sense, else count the turn as failed."""
+    def _turn_failed(self, state: MeterState, job: TurnJob, error: Exception, *, fair: bool) -> None:
+        """Try again within the deadline where that makes sense, else count the turn as failed.
+
+        `fair`: the meter had its time, and its breaker counts it as well.
+        """
         now = self._now()
         job.failures += 1
         again = isinstance(error, SessionError) and error.again and not state.breaker.open
@@ -503,7 +516,7 @@ class Scheduler:
             return
         self._report.count(state, error)
         self.stats.by_deadline[state.meter.group, "missed"] += 1
-        opened = state.breaker.failure() and not state.gone
+        opened = fair and state.breaker.failure() and not state.gone
         if opened:
             self.stats.breakers_open += 1
         if not _current(state, job):
@@ -520,7 +533,8 @@ class Scheduler:
     async def _backfill(self, state: MeterState, job: BackfillJob) -> None:
         await self._store.room()
         try:
-            done = await self._sessions.use(
+            done = await self._within(
+                _BACKFILL_S,
                 state,
                 lambda reader, session: self._work(state, reader, session).backfill(job, self._better_waits(state)),
             )
@@ -541,8 +555,23 @@ class Scheduler:
             job.due = self._now()
             self._later(job, job.due)
 
+    async def _within(self, seconds: float, state: MeterState, work: Work[T]) -> T:
+        """Do work in a session of the meter for so long at most: slow answers end at some time, too.
+
+        Raises as `Sessions.use`, and DeadlinePassed.
+        """
+        try:
+            return await asyncio.wait_for(self._sessions.use(state, work), seconds)
+        except asyncio.TimeoutError:
+            raise failure.deadline_passed(seconds) from None
+
     def _better_waits(self, state: MeterState) -> Callable[[], bool]:
+        """Return what tells backfill to let go: something better waits, or it had its share of time."""
+        until = time.monotonic() + _BACKFILL_S / 2
+
         def waits() -> bool:
+            if time.monotonic() >= until:
+                return True
             waiting = self._ready.waiting
             return bool(state.parked or state.gone or waiting[Priority.ON_DEMAND] or waiting[Priority.SCHEDULED])
 
