@@ -43,6 +43,11 @@ class RunningFleet:
                 return numbers
         raise AssertionError(f"not within {within} s: {what}")
 
+    def pass_over(self):
+        """Read what it has said so far: a full pipe would stop it."""
+        while select.select([self._process.stdout], [], [], 0)[0]:
+            assert self._process.stdout.readline(), "the fleet has ended"
+
     def end(self, *, by_itself=False):
         """End it as a user does, or wait until it does; return its last numbers and what its log says."""
         if not by_itself:
