@@ -18,6 +18,7 @@ from typing import Any, Final, TypeVar
 
 import structlog
 
+from ami_ingest.bounded import bounded
 from ami_ingest.config.model import Meter, Network, Poll, Profile, Schedule
 from ami_ingest.config.target import Target
 from ami_ingest.errors import DeadlinePassed, MeterUnknown, NotCalled, SessionError
@@ -561,7 +562,7 @@ class Scheduler:
         Raises as `Sessions.use`, and DeadlinePassed.
         """
         try:
-            return await asyncio.wait_for(self._sessions.use(state, work), seconds)
+            return await bounded(self._sessions.use(state, work), seconds)
         except asyncio.TimeoutError:
             raise failure.deadline_passed(seconds) from None
 

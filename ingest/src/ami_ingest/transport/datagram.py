@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any, Final, cast
 
+from ami_ingest.bounded import bounded
 from ami_ingest.transport.inbox import Inbox
 from ami_ingest.transport.link import connection_closed, connection_failed, timeout_error
 from ami_ingest.transport.stream import resolve
@@ -74,7 +75,7 @@ async def connect(host: str, port: int, timeout_s: float) -> DatagramLink:
     """Open a socket towards a meter; nothing is sent yet. Raises ConnectionFailed or NoAnswer."""
     loop = asyncio.get_running_loop()
     try:
-        address = (await asyncio.wait_for(resolve(host, port), timeout_s))[0]
+        address = (await bounded(resolve(host, port), timeout_s))[0]
         _, link = await loop.create_datagram_endpoint(DatagramLink, remote_addr=(address, port))
     except asyncio.TimeoutError as error:
         if isinstance(error, OSError) and error.errno:

@@ -22,6 +22,7 @@ from typing import Final
 
 import serial
 
+from ami_ingest.bounded import bounded
 from ami_ingest.config.endpoint import Opening, SerialLine
 from ami_ingest.errors import SerialPortFailed
 from ami_ingest.transport import mode_e
@@ -227,7 +228,7 @@ async def open_line(line: SerialLine, timeout_s: float, *, by_id: Path = BY_ID) 
     state = line_state(line.device)
     wait_s = max(timeout_s, _TURN_S)
     try:
-        await asyncio.wait_for(state.lock.acquire(), wait_s)
+        await bounded(state.lock.acquire(), wait_s, undo=lambda _taken: state.lock.release())
     except asyncio.TimeoutError:
         raise SerialPortFailed(
             f"Serial Port In Use (by another meter of this line for {wait_s:g} s)",

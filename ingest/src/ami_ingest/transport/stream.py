@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Final, cast
 
+from ami_ingest.bounded import bounded
 from ami_ingest.errors import SessionError
 from ami_ingest.keepalive import keep_alive
 from ami_ingest.transport.inbox import Inbox, within
@@ -149,7 +150,8 @@ async def connect(
     """
     connected: list[StreamLink] = []
     try:
-        return await asyncio.wait_for(_connect(host, port, context, server_name, connected), timeout_s)
+        connecting = _connect(host, port, context, server_name, connected)
+        return await bounded(connecting, timeout_s, undo=StreamLink.abort)
     except asyncio.TimeoutError as error:
         if isinstance(error, OSError) and error.errno:  # since 3.11 the system's and ours are one class
             raise connection_failed(error) from None

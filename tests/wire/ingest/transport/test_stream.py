@@ -138,3 +138,18 @@ async def test_a_name_service_that_does_not_answer_holds_up_nobody_else(monkeypa
 
     errors = await asyncio.gather(*asking, return_exceptions=True)
     assert {error.code for error in errors} == {"HOST_UNKNOWN"}
+
+
+async def test_who_cancels_a_connection_is_heeded_at_any_moment(behave):
+    """Also at the moment it comes about: else a session goes on that nobody wants."""
+    at = await behave(lambda reader, _writer: reader.read())
+    for steps in range(12):
+        connecting = asyncio.create_task(stream.connect(at.host, at.port, 20.0))
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        if connecting.done():
+            connecting.result().abort()
+            break
+        connecting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await connecting
