@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from support.asked import read_asked
 from support.fleet import running_fleet
 from support.polled import Store
 
@@ -112,7 +113,7 @@ class Churn:
 
     async def ask(self):
         """Ask on demand; some do not wait for the answer."""
-        asked = self.scheduler.read(self.dice.choice(sorted(self.meters)), [ENERGY])
+        asked = read_asked(self.scheduler, self.dice.choice(sorted(self.meters)), [ENERGY])
         self.asking.append(asyncio.create_task(asyncio.wait_for(asked, self.dice.choice((0.01, 0.3, 5.0)))))
 
     async def settle(self, log):
@@ -124,7 +125,7 @@ class Churn:
             for name in waited & set(self.ways):
                 await self.call_from(name)
             # What is asked closes the breaker of who failed too often.
-            asked = (self.scheduler.read(name, [ENERGY]) for name in waited)
+            asked = (read_asked(self.scheduler, name, [ENERGY]) for name in waited)
             await asyncio.gather(*asked, return_exceptions=True)
             tries = self.scheduler.stats.results.total()
             await until(lambda tries=tries: self.scheduler.stats.results.total() > tries)

@@ -6,6 +6,7 @@ from collections import Counter
 from datetime import datetime, timedelta, timezone
 
 import pytest
+from support.asked import read_asked
 from support.polled import Store
 
 from ami_dlms.obis import parse_obis
@@ -72,7 +73,7 @@ async def test_a_turn_ends_at_its_deadline_and_keeps_what_it_has(slow, log):
 async def test_what_is_asked_ends_when_its_time_is_up(slow):
     scheduler, meter = slow(Schedule("never", 86_400.0, active=False), Store())
     with pytest.raises(asyncio.TimeoutError):
-        await asyncio.wait_for(scheduler.read(meter.id, MANY), 2.0)
+        await asyncio.wait_for(read_asked(scheduler, meter.id, MANY), 2.0)
 
     await until(lambda: not scheduler.stats.running and not scheduler.stats.open_sessions)
     assert (await scheduler.ping(meter.id)).logical_device_name
