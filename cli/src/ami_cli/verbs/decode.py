@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import re
-import stat
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -83,21 +81,12 @@ def complete(
 
 
 def read_keys(path: Path | None) -> dict[str, dict[str, Any]]:
-    """Read keys by system title (lower-case hex, empty where the file names none). Raises CommandError or OSError."""
+    """Read keys by system title (lower-case hex, empty where the file names none). Raises KeysUnreadable."""
     if path is None:
         return {}
-    mode = stat.S_IMODE(path.stat().st_mode)
-    if mode & 0o077:
-        raise CommandError(
-            f"{path} holds keys and is open to others (mode {mode:o})", f"chmod 600 {path}", ExitCode.CONFIG
-        )
-    form = 'write {"guek", "gak", "system_title"}, or such objects by system title'
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
-        raise CommandError(f"{path} is not JSON", form, ExitCode.CONFIG) from None
-    if not isinstance(found, dict):
-        raise CommandError(f"{path} is no JSON object", form, ExitCode.CONFIG)
+    from ami_keys.secret_file import read_secret
+
+    found = read_secret(path)
     if "guek" in found:
         return {str(found.get("system_title") or "").lower(): found}
     return {str(title).lower(): entry for title, entry in found.items() if isinstance(entry, dict)}
