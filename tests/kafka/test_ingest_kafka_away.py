@@ -41,13 +41,19 @@ def until(condition):
         time.sleep(0.02)
 
 
-def test_a_broker_killed_and_started_again(tmp_path, broker):
+def publishing(tmp_path, broker, log):
+    """Give a spool, open, and the publisher that empties it into the broker."""
     apply(broker.bootstrap)
-    log = Log()
     spool = Spool(tmp_path / "spool.sqlite", "edge-1", max_bytes=1 << 30, log=log.logger())
     spool.open()
     publisher = Publisher(spool, producer_for(broker.bootstrap), bootstrap=broker.bootstrap, log=log.logger())
     publisher.start()
+    return spool, publisher
+
+
+def test_a_broker_killed_and_started_again(tmp_path, broker):
+    log = Log()
+    spool, publisher = publishing(tmp_path, broker, log)
 
     spool.offer(records(0, 500))
     until(lambda: publisher.published == 500)
@@ -75,12 +81,8 @@ def test_a_broker_killed_and_started_again(tmp_path, broker):
 
 def test_an_agent_with_nothing_to_publish_sees_that_the_broker_is_back(tmp_path, broker, monkeypatch):
     monkeypatch.setattr(publisher_module, "_ASK_EVERY_S", 0.2)
-    apply(broker.bootstrap)
     log = Log()
-    spool = Spool(tmp_path / "spool.sqlite", "edge-1", max_bytes=1 << 30, log=log.logger())
-    spool.open()
-    publisher = Publisher(spool, producer_for(broker.bootstrap), bootstrap=broker.bootstrap, log=log.logger())
-    publisher.start()
+    spool, publisher = publishing(tmp_path, broker, log)
     spool.offer(records(0, 1))
     until(lambda: publisher.published == 1)
     broker.kill_node(1)

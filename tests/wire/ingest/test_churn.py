@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from support.asked import read_asked
+from support.conditions import until
 from support.fleet import running_fleet
 from support.polled import Store
 
@@ -138,11 +139,6 @@ def sockets():
         with suppress(FileNotFoundError):  # the one that lists them
             found += str(descriptor.readlink()).startswith("socket:")
     return found
-
-
-async def until(condition):
-    while not condition():  # noqa: ASYNC110  the condition is any
-        await asyncio.sleep(0.01)
 
 
 def polled(log):

@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from support.conditions import until
 
 from ami_dlms.framing import wrapper
 from ami_ingest.config.model import Listen
@@ -36,11 +37,6 @@ def small_disk():
 
 def push(number):
     return wrapper.encode(b"\x0f\x00\x00\x00\x01\x00\x09\x82\x03\xe8" + b"%08d" % number + bytes(992), 1, 16)
-
-
-async def until(condition):
-    while not condition():  # noqa: ASYNC110  the condition is any
-        await asyncio.sleep(0.01)
 
 
 @pytest.mark.parametrize("freed", [True, False], ids=["room is made", "Kafka makes the room"])

@@ -6,6 +6,7 @@ import threading
 from datetime import datetime, timedelta, timezone
 
 import pytest
+from support.conditions import until
 from support.polled import Store
 
 from ami.raw.v1.exchange_pb2 import Exchange
@@ -237,11 +238,6 @@ def configured(access, number=1, *, read=(), profiles=(), timeout_s=20.0):
         link=LinkProfile(connect_timeout_s=timeout_s, request_timeout_s=timeout_s),
         schedules=(Schedule("often", 1.0, read=tuple(map(Target.parse, read)), profiles=profiles),),
     )
-
-
-async def until(condition):
-    while not condition():  # noqa: ASYNC110  the condition is any
-        await asyncio.sleep(0.01)
 
 
 def poller(meters, store, tmp_path, log, concurrency=4):

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 from support.asked import read_asked
+from support.conditions import until
 from support.polled import Store, silent
 from support.proxy import Proxy
 
@@ -143,11 +144,6 @@ async def started(tmp_path, log):
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def until(condition):
-    while not condition():  # noqa: ASYNC110  the condition is any
-        await asyncio.sleep(0.005)
 
 
 def ok(scheduler):

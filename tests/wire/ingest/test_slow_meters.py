@@ -7,6 +7,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 from support.asked import read_asked
+from support.conditions import until
 from support.polled import Store
 
 from ami_dlms.obis import parse_obis
@@ -47,11 +48,6 @@ async def slow(tmp_path, log):
         for task in polling:
             task.cancel()
         await asyncio.gather(*polling, return_exceptions=True)
-
-
-async def until(condition):
-    while not condition():  # noqa: ASYNC110  the condition is any
-        await asyncio.sleep(0.01)
 
 
 async def test_a_turn_ends_at_its_deadline_and_keeps_what_it_has(slow, log):

@@ -142,16 +142,7 @@ async def test_a_salvage_that_fails_is_tried_again_and_sources_wait(make_spool, 
     monkeypatch.setattr(spool_module, "_RETRY_S", 0.05)
     spool = make_spool()
     await spool.put([make_record(1)])
-    salvage, failures = spool_module.spool_file.salvage, iter(range(3))
-
-    def failing(path):
-        if next(failures, None) is not None:
-            raise OSError(28, "No space left on device")
-        return salvage(path)
-
-    monkeypatch.setattr(spool_module.spool_file, "salvage", failing)
-    spool.suspect(sqlite3.DatabaseError("database disk image is malformed"), spool.source()[0])
-    await asyncio.to_thread(until_failing, spool)
+    await damaged_beyond_three_salvages(spool, monkeypatch)
     assert not spool.offer([make_record(2)])
     await spool.room()
 
@@ -165,6 +156,15 @@ async def test_sources_go_on_after_a_salvage_that_had_failed_though_nothing_come
     await spool.put([make_record(1)])
     spool.forget(1)
     assert await asyncio.to_thread(spool.settle, 30)
+    await damaged_beyond_three_salvages(spool, monkeypatch)
+
+    await spool.room()
+
+    assert not spool.failing
+
+
+async def damaged_beyond_three_salvages(spool, monkeypatch):
+    """Have the spool find its file damaged; salvage fails three times. Returns when it has failed."""
     salvage, failures = spool_module.spool_file.salvage, iter(range(3))
 
     def failing(path):
@@ -175,10 +175,6 @@ async def test_sources_go_on_after_a_salvage_that_had_failed_though_nothing_come
     monkeypatch.setattr(spool_module.spool_file, "salvage", failing)
     spool.suspect(sqlite3.DatabaseError("database disk image is malformed"), spool.source()[0])
     await asyncio.to_thread(until_failing, spool)
-
-    await spool.room()
-
-    assert not spool.failing
 
 
 def until_failing(spool):

@@ -8,6 +8,7 @@ from datetime import datetime, timezone
 import pytest
 from support.asked import read_asked
 from support.certificates import Authority
+from support.conditions import until
 
 from ami_dlms import apdu, axdr
 from ami_dlms.framing import Framing, unframe, wrapper
@@ -116,11 +117,6 @@ def inventory(serial=1, scheme="call-in", **options):
 
 def ldn(serial):
     return f"AMV{serial:013d}"
-
-
-async def until(condition):
-    while not condition():  # noqa: ASYNC110  the condition is any
-        await asyncio.sleep(0.005)
 
 
 async def test_known_by_the_system_title_of_its_first_message(house, sink):
